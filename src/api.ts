@@ -1,0 +1,62 @@
+import type { Inspection, ListedReference, RemoveReport, VerifyProgress, VerifyReport } from './inventory/reports.js'
+import type { Recorded } from './log/events.js'
+import type { PullPolicy } from './options.js'
+import type { OnProgress } from './pull/progress.js'
+import type { PullReport } from './pull/report.js'
+
+export interface SignalOptions {
+  /** Ends the call with ABORTED; what was downloaded so far is kept for the next time. */
+  readonly signal?: AbortSignal
+}
+
+export interface PullOptions extends SignalOptions {
+  /** `os/arch[/variant][:osversion]`, or `all`. Without it: the platform this process runs on. */
+  readonly platforms?: readonly string[]
+  /** Default `missing`. */
+  readonly pull?: PullPolicy
+  readonly onProgress?: OnProgress
+}
+
+export interface InspectOptions extends SignalOptions {}
+
+export interface RemoveOptions extends SignalOptions {
+  /** Remove only what the registry still has under the same digest. */
+  readonly publishedOnly?: boolean
+}
+
+export interface HistoryOptions extends SignalOptions {
+  /** Only records after this position. Default 0: all. */
+  readonly after?: number
+}
+
+export interface VerifyOptions extends SignalOptions {
+  readonly onProgress?: (event: VerifyProgress) => void
+}
+
+/**
+ * One cache folder. Opening is cheap and creates nothing; each method opens what it needs. Methods may run at the same
+ * time, in any number of processes. Every failure is a HearthError.
+ */
+export interface Cache {
+  /** Absolute path of the folder. */
+  readonly path: string
+  /**
+   * Ensures that images are in the cache. Resolves with a result for each reference, also when some failed;
+   * rejects only when the cache itself cannot be used, or with ABORTED.
+   */
+  pull(references: string | readonly string[], options?: PullOptions): Promise<PullReport>
+  /** The references in index.json, sorted. Never waits for a pull. */
+  list(options?: SignalOptions): Promise<readonly ListedReference[]>
+  /** @throws HearthError REFERENCE_UNKNOWN when the cache does not have it. */
+  inspect(reference: string, options?: InspectOptions): Promise<Inspection>
+  /** Removes references, and the blobs that no other reference needs. Unknown names are reported as kept. */
+  remove(references: readonly string[], options?: RemoveOptions): Promise<RemoveReport>
+  /** Removes all references, and every blob that no running pull relies on. */
+  clean(options?: RemoveOptions): Promise<RemoveReport>
+  /** The event log, oldest first. */
+  history(options?: HistoryOptions): AsyncIterable<Recorded>
+  /** Re-hashes every blob; checks the log, index.json and each reference's closure. Changes nothing. */
+  verify(options?: VerifyOptions): Promise<VerifyReport>
+  /** Ends threads and connections. Idempotent. */
+  close(): Promise<void>
+}

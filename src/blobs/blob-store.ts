@@ -1,0 +1,87 @@
+import type { Digest } from '../oci/digest.js'
+
+/** What the file system says of a stored blob: enough to notice that it was replaced since it was verified. */
+export interface BlobStat {
+  /** Bytes. */
+  readonly size: number
+  readonly mtimeMs: number
+}
+
+/** A verified ingest, ready to become visible. */
+export interface ReadyIngest {
+  readonly digest: Digest
+  readonly size: number
+}
+
+export interface CommittedBlob extends BlobStat {
+  readonly digest: Digest
+}
+
+/** One entry found under blobs/. `digest` is absent for a stray: a name that is no digest, or not a regular file. */
+export interface BlobEntry {
+  readonly path: string
+  readonly digest?: Digest
+  readonly size: number
+}
+
+/** Port: bytes at rest. Presence here says nothing about truth; the log does (DESIGN section 7). */
+export interface BlobStore {
+  /** Regular files only: a link, folder or pipe in a blob's place counts as absent. */
+  stat(digest: Digest): Promise<BlobStat | undefined>
+
+  /**
+   * The whole blob, verified against its digest.
+   * @throws HearthError BLOB_UNKNOWN when absent, DIGEST_MISMATCH when damaged, MANIFEST_TOO_LARGE above `maxBytes`.
+   */
+  read(digest: Digest, options: { readonly maxBytes: number }): Promise<Uint8Array>
+
+  /** Absolute path of the blob's file, for the workers. */
+  pathOf(digest: Digest): string
+  /** Absolute path of the folder in which this blob's ingest lives; created when missing. Idempotent. */
+  ingestPath(digest: Digest): Promise<string>
+
+  /** Writes and fsyncs bytes that are in memory (manifests) into an ingest, ready for commit. Verifies them first. */
+  stage(digest: Digest, bytes: Uint8Array): Promise<ReadyIngest>
+
+  /**
+   * Makes verified ingests visible: each renamed to its digest, then every touched folder fsynced once.
+   * Atomic for each blob, idempotent, durable on return when the ingests were sealed with `durability: 'full'`.
+   */
+  commit(ingests: readonly ReadyIngest[]): Promise<readonly CommittedBlob[]>
+
+  /** Removes blobs that the caller has proven to be unneeded, then fsyncs their folders. Idempotent. */
+  remove(digests: readonly Digest[]): Promise<void>
+
+  /** Moves a damaged blob out of blobs/, so that no tool reads it; it is kept under .hearth/quarantine. */
+  quarantine(digest: Digest): Promise<void>
+
+  list(): AsyncIterable<BlobEntry>
+}
+
+/**
+ * Port: one download of a blob at a time on this machine. A claim is freed when its holder dies.
+ */
+export interface Claims {
+  /** Waits for the claim, with jitter; the signal ends the wait. */
+  claim(digest: Digest, options?: { readonly signal?: AbortSignal; readonly onWait?: () => void }): Promise<Claim>
+}
+
+export interface Claim {
+  /** Whether the claim had to be waited for: someone else may have committed the blob meanwhile. */
+  readonly waited: boolean
+  release(): Promise<void>
+}
+
+/**
+ * Port: the blobs that this process relies on or is about to commit. Written *before* the log is asked whether a blob is
+ * present; whoever removes blobs reads all leases while it holds the log. Together this keeps removal from taking a blob
+ * that a running pull has counted on. A lease ends with its process, however that ends.
+ */
+export interface Leases {
+  /** Adds digests to this process's lease. */
+  lease(digests: Iterable<Digest>): Promise<void>
+  /** Digests leased by living processes, this one included. Forgets the leases of dead ones. */
+  leased(): Promise<ReadonlySet<Digest>>
+  /** Ends this process's lease. Idempotent. */
+  release(): Promise<void>
+}

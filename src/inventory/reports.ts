@@ -1,0 +1,63 @@
+import type { Failure } from '../errors.js'
+import type { Descriptor } from '../oci/descriptor.js'
+import type { Digest } from '../oci/digest.js'
+
+/** One line of `hearth ls`, read from index.json alone. */
+export interface ListedReference {
+  readonly reference: string
+  readonly digest: Digest
+  readonly mediaType: string
+  /** Platforms complete in the cache; empty when unknown (names adopted from other tools). */
+  readonly platforms: readonly string[]
+  /** Bytes of those platforms' content; absent when unknown. */
+  readonly size?: number
+}
+
+/** A descriptor of an image with what it points at, and whether its blob is in the cache with the right size. */
+export interface InspectedNode {
+  readonly kind: 'index' | 'manifest' | 'config' | 'layer' | 'opaque'
+  readonly descriptor: Descriptor
+  readonly present: boolean
+  readonly children: readonly InspectedNode[]
+}
+
+export interface Inspection {
+  readonly reference: string
+  readonly root: InspectedNode
+  /** Bytes of all distinct descriptors in the tree, and of those that are present. */
+  readonly totalBytes: number
+  readonly presentBytes: number
+}
+
+export interface RemoveReport {
+  readonly removed: readonly string[]
+  /** Asked for but kept, with the reason: unknown, or (published-only) not published under the same digest. */
+  readonly kept: readonly { readonly reference: string; readonly failure: Failure }[]
+  readonly removedBlobs: number
+  readonly freedBytes: number
+}
+
+export interface VerifyProblem {
+  /** What is wrong: a blob, a reference's closure, the log, index.json or a file that should not be there. */
+  readonly kind: 'blob' | 'reference' | 'log' | 'index' | 'stray'
+  readonly subject: string
+  readonly failure: Failure
+}
+
+export interface VerifyReport {
+  readonly blobs: number
+  readonly bytes: number
+  readonly references: number
+  readonly events: number
+  /** Empty for a clean cache. */
+  readonly problems: readonly VerifyProblem[]
+}
+
+/** Reported by `verify` as it goes. */
+export interface VerifyProgress {
+  readonly type: 'verify-progress'
+  readonly blobs: number
+  readonly totalBlobs: number
+  readonly bytes: number
+  readonly totalBytes: number
+}

@@ -1,0 +1,38 @@
+import type { Failure } from '../errors.js'
+import type { Digest } from '../oci/digest.js'
+
+/** What a pull reports while it runs. `image` is the canonical reference; sizes are bytes, times milliseconds. */
+export type ProgressEvent =
+  | { readonly type: 'image-started'; readonly image: string }
+  | { readonly type: 'image-resolved'; readonly image: string; readonly digest: Digest }
+  | {
+      readonly type: 'image-planned'
+      readonly image: string
+      /** Blobs and bytes still to fetch for this image; the rest is present. */
+      readonly blobs: number
+      readonly bytes: number
+      readonly presentBytes: number
+    }
+  | { readonly type: 'image-done'; readonly image: string; readonly digest: Digest; readonly fetchedBytes: number }
+  | { readonly type: 'image-failed'; readonly image: string; readonly failure: Failure }
+  | { readonly type: 'blob-started'; readonly digest: Digest; readonly size: number; readonly host: string }
+  /** `bytes` accounted for so far, from 0 to `size`; may fall when a download starts over. */
+  | { readonly type: 'blob-progress'; readonly digest: Digest; readonly size: number; readonly bytes: number }
+  | { readonly type: 'blob-waiting'; readonly digest: Digest; readonly for: 'another-process' }
+  | {
+      readonly type: 'blob-retry'
+      readonly digest: Digest
+      readonly attempt: number
+      readonly delayMs: number
+      readonly failure: Failure
+    }
+  | { readonly type: 'blob-done'; readonly digest: Digest; readonly size: number; readonly resumedBytes: number }
+  | {
+      readonly type: 'request-retry'
+      readonly image: string
+      readonly attempt: number
+      readonly delayMs: number
+      readonly failure: Failure
+    }
+
+export type OnProgress = (event: ProgressEvent) => void

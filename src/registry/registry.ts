@@ -1,0 +1,45 @@
+import type { BlobSource } from '../oci/blob-source.js'
+import type { Descriptor } from '../oci/descriptor.js'
+import type { Digest } from '../oci/digest.js'
+import type { Reference } from '../oci/reference.js'
+
+/** Manifest bytes as the registry sent them, hashed. `descriptor` is computed from those bytes, not from a header. */
+export interface FetchedManifest {
+  readonly descriptor: Descriptor
+  readonly bytes: Uint8Array
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Port: the registries and their mirrors. Every failure is a HearthError whose details name `host` and `step`
+ * (`resolve`, `manifest`, `token`, `blob`), and `retryAfterMs` where the server asked for a pause.
+ * No method retries: when to try again is the coordinator's decision.
+ */
+export interface Registry {
+  /**
+   * What the reference names now, without its bytes (a HEAD, or a GET where a registry has no usable HEAD).
+   * @throws HearthError MANIFEST_UNKNOWN, UNAUTHORIZED, DENIED, REGISTRY_UNAVAILABLE …
+   */
+  resolve(reference: Reference, options?: CallOptions): Promise<Descriptor>
+
+  /**
+   * The manifest or index under `digest`, or under the reference's own digest or tag.
+   * The bytes are checked against the digest that was asked for, else against the one the registry announced.
+   * @throws HearthError MANIFEST_UNKNOWN, MANIFEST_TOO_LARGE (above 4 MiB received), DIGEST_MISMATCH …
+   */
+  manifest(reference: Reference, options?: CallOptions & { readonly digest?: Digest }): Promise<FetchedManifest>
+
+  /** The places to ask for a blob of this repository, mirrors first, each with what is known of its credentials. */
+  blobSources(reference: Reference, digest: Digest, options?: CallOptions): Promise<readonly BlobSource[]>
+
+  /**
+   * Called with the `WWW-Authenticate` value of a 401 that a source answered: gives the same source with a fresh token.
+   * @throws HearthError UNAUTHORIZED when there is nothing better to send than what was refused.
+   */
+  reauthorize(source: BlobSource, challenge: string, options?: CallOptions): Promise<BlobSource>
+
+  close(): Promise<void>
+}
