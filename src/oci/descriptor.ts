@@ -1,6 +1,8 @@
-import { HearthError } from '../errors.js'
-import { type Digest, parseDigest } from './digest.js'
+import { type Digest, isDigest } from './digest.js'
+import { invalidField, knownFields, parseFields } from './fields.js'
+import { isMediaType } from './media-type.js'
 import { type Platform, parsePlatformObject } from './platform.js'
+import { quote } from './quote.js'
 
 /** What an image points at: how many bytes of which type, under which digest. Spec: image-spec v1.1 descriptor.md. */
 export interface Descriptor {
@@ -13,8 +15,8 @@ export interface Descriptor {
   readonly artifactType?: string
 }
 
-// RFC 6838 section 4.2, as image-spec's schema has it.
-const MEDIA_TYPE = /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$/
+const KNOWN = knownFields('mediaType', 'digest', 'size', 'platform', 'annotations', 'artifactType')
+const NONE = knownFields()
 
 /**
  * Parses hostile JSON into a descriptor. `urls` and `data` are dropped on purpose: hearth asks the registry alone.
@@ -22,43 +24,44 @@ const MEDIA_TYPE = /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0
  * @throws HearthError MANIFEST_INVALID naming the field.
  */
 export function parseDescriptor(value: unknown, where: string): Descriptor {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(where, 'is not an object')
-  const { mediaType, digest, size, platform, annotations, artifactType } = value as Record<string, unknown>
-  if (typeof mediaType !== 'string' || !MEDIA_TYPE.test(mediaType)) throw invalid(`${where}.mediaType`, 'is not valid')
+  const { mediaType, digest, size, platform, annotations, artifactType } = parseFields(value, where, KNOWN)
+  if (!isMediaType(mediaType)) throw invalidField(`${where}.mediaType`, 'is not a media type')
+  if (!isDigest(digest)) throw invalidField(`${where}.digest`, 'is not a digest that hearth can verify')
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) {
-    throw invalid(`${where}.size`, 'is not a whole number of bytes')
+    throw invalidField(`${where}.size`, 'is not a whole number of bytes')
   }
-  if (artifactType !== undefined && typeof artifactType !== 'string')
-    throw invalid(`${where}.artifactType`, 'is no text')
+  const parsedPlatform = parseOptional(platform, `${where}.platform`, parsePlatformObject)
+  const parsedAnnotations = parseOptional(annotations, `${where}.annotations`, parseAnnotations)
+  const parsedType = parseOptional(artifactType, `${where}.artifactType`, parseText)
   return {
     mediaType,
-    digest: parseDigestIn(digest, `${where}.digest`),
+    digest,
     size,
-    ...(platform !== undefined &&
-      platform !== null && { platform: parsePlatformObject(platform, `${where}.platform`) }),
-    ...(annotations !== undefined &&
-      annotations !== null && { annotations: parseAnnotations(annotations, `${where}.annotations`) }),
-    ...(artifactType !== undefined && { artifactType }),
+    ...(parsedPlatform !== undefined && { platform: parsedPlatform }),
+    ...(parsedAnnotations !== undefined && { annotations: parsedAnnotations }),
+    ...(parsedType !== undefined && { artifactType: parsedType }),
   }
 }
 
 /** A map of text to text without inherited names. @throws HearthError MANIFEST_INVALID for anything else. */
 export function parseAnnotations(value: unknown, where: string): Readonly<Record<string, string>> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(where, 'is not an object')
-  for (const [key, text] of Object.entries(value)) {
-    if (typeof text !== 'string') throw invalid(`${where}[${JSON.stringify(key)}]`, 'is no text')
-  }
-  return Object.fromEntries(Object.entries(value)) as Record<string, string>
+  const fields = parseFields(value, where, NONE)
+  return Object.fromEntries(
+    Object.entries(fields).map(([key, text]) => [key, parseText(text, `${where}[${quote(key)}]`)]),
+  )
 }
 
-function parseDigestIn(value: unknown, where: string): Digest {
-  try {
-    return parseDigest(value)
-  } catch (cause) {
-    throw new HearthError('MANIFEST_INVALID', `${where} is not a digest hearth can verify`, { where }, cause)
-  }
+/** @throws HearthError MANIFEST_INVALID for anything but text. */
+export function parseText(value: unknown, where: string): string {
+  if (typeof value !== 'string') throw invalidField(where, 'is not text')
+  return value
 }
 
-function invalid(where: string, what: string): HearthError {
-  return new HearthError('MANIFEST_INVALID', `${where} ${what}`, { where })
+/** Go writes what is unset as null: to readers that is the same as absent. */
+export function parseOptional<T>(
+  value: unknown,
+  where: string,
+  parse: (value: unknown, where: string) => T,
+): T | undefined {
+  return value === undefined || value === null ? undefined : parse(value, where)
 }

@@ -1,4 +1,7 @@
 import { HearthError } from '../errors.js'
+import { invalidField, knownFields, parseFields } from './fields.js'
+import { architectureName, isArchitecture, systemName } from './platform-names.js'
+import { quote } from './quote.js'
 
 /** Spec: image-spec v1.1 image-index.md "platform". */
 export interface Platform {
@@ -9,30 +12,14 @@ export interface Platform {
   readonly 'os.features'?: readonly string[]
 }
 
-const COMPONENT = /^[a-z0-9_.-]{1,64}$/
+const COMPONENT = /^[A-Za-z0-9_.-]{1,64}$/
 const OS_VERSION = /^[A-Za-z0-9_.+-]{1,64}$/
-
-/** Names that people type or that uname prints, to Go's GOARCH. */
-const ARCHITECTURES: Readonly<Record<string, string>> = {
-  x86_64: 'amd64',
-  'x86-64': 'amd64',
-  x64: 'amd64',
-  aarch64: 'arm64',
-  armhf: 'arm',
-  i386: '386',
-  i686: '386',
-  ia32: '386',
-  ppc64el: 'ppc64le',
-}
-const KNOWN_ARCHITECTURES = new Set([
-  ...['386', 'amd64', 'arm', 'arm64', 'loong64', 'mips', 'mips64', 'mips64le', 'mipsle', 'ppc64', 'ppc64le'],
-  ...['riscv64', 's390x', 'wasm'],
-])
-/** Process.platform to GOOS, where they differ. */
-const SYSTEMS: Readonly<Record<string, string>> = { win32: 'windows', macos: 'darwin', sunos: 'solaris' }
+/** What a document may say: no "/", ":" or ",", so that a printed platform, and a list of them, can be read back. */
+const PART = /^[A-Za-z0-9_.+-]{1,128}$/
+const KNOWN_FIELDS = knownFields('os', 'architecture', 'variant', 'os.version', 'os.features')
 
 /**
- * Parses what a user types. `linux` is assumed when only an architecture is given.
+ * Parses what a user types. `linux` is assumed when only an architecture is given, alone or with a variant.
  *
  *     platform ::= [ os "/" ] architecture [ "/" variant ] [ ":" os-version ]
  *
@@ -40,21 +27,22 @@ const SYSTEMS: Readonly<Record<string, string>> = { win32: 'windows', macos: 'da
  */
 export function parsePlatform(text: string): Platform {
   const [names = '', osVersion, ...rest] = text.split(':')
-  const parts = names.toLowerCase().split('/')
+  const parts = names.split('/')
   const fits = parts.length <= 3 && parts.every((part) => COMPONENT.test(part)) && rest.length === 0
   if (!fits || (osVersion !== undefined && !OS_VERSION.test(osVersion))) throw invalid(text)
-  const architectureFirst = parts.length === 1 || (parts.length === 2 && isArchitecture(parts[0] ?? ''))
-  const [os = '', architecture = '', variant] = architectureFirst ? ['linux', ...parts] : parts
-  if (parts.length === 1 && !isArchitecture(architecture)) throw invalid(text)
+  const [first = '', second = '', third] = parts.map((part) => part.toLowerCase())
+  const architectureFirst = isArchitecture(first)
+  if (architectureFirst ? third !== undefined : second === '') throw invalid(text)
+  const [os, architecture, variant] = architectureFirst ? ['linux', first, second] : [first, second, third]
   return normalisePlatform({
     os,
     architecture,
-    ...(variant !== undefined && { variant }),
+    ...(variant && { variant }),
     ...(osVersion !== undefined && { 'os.version': osVersion }),
   })
 }
 
-/** The inverse of {@link parsePlatform}, in canonical form. */
+/** The inverse of {@link parsePlatform}, in canonical form. Features have no place in it. */
 export function formatPlatform({ os, architecture, variant, 'os.version': osVersion }: Platform): string {
   return [os, architecture, ...(variant ? [variant] : [])].join('/') + (osVersion ? `:${osVersion}` : '')
 }
@@ -63,8 +51,10 @@ export function formatPlatform({ os, architecture, variant, 'os.version': osVers
  * The platform a process runs on, from `process.platform` and `process.arch`. On macOS and Windows containers run in a
  * Linux machine more often than not, but what the user asked for is the host: say `--platform linux/…` there.
  */
-export function hostPlatform(host: { readonly platform: string; readonly arch: string }): Platform {
-  return normalisePlatform({ os: host.platform, architecture: host.arch })
+export function hostPlatform({ platform, arch }: { readonly platform: string; readonly arch: string }): Platform {
+  // Node calls both byte orders ppc64; on Linux it exists for the little one alone.
+  const architecture = arch === 'ppc64' && platform === 'linux' ? 'ppc64le' : arch
+  return normalisePlatform({ os: platform, architecture })
 }
 
 /**
@@ -73,90 +63,111 @@ export function hostPlatform(host: { readonly platform: string; readonly arch: s
  */
 export function normalisePlatform(platform: Platform): Platform {
   const { variant: given, ...rest } = platform
-  const os = SYSTEMS[platform.os] ?? platform.os
-  const architecture = ARCHITECTURES[platform.architecture] ?? platform.architecture
-  const variant = normaliseVariant(architecture, given)
-  return { ...rest, os, architecture, ...(variant !== undefined && { variant }) }
+  const { architecture, variant: implied } = architectureName(platform.architecture.toLowerCase())
+  const variant = normaliseVariant(architecture, given?.toLowerCase() || implied)
+  return {
+    ...rest,
+    os: systemName(platform.os.toLowerCase()),
+    architecture,
+    ...(variant !== undefined && { variant }),
+  }
 }
 
 /**
  * The candidates that serve `wanted`, best first. An arm/v7 host also runs v6 and v5, an amd64/v3 host v2 and v1: a lower
- * variant is taken when the wanted one is not there, never a higher one. Without an os.version in `wanted` any will do,
- * the first one listed wins, as in containerd.
+ * variant is taken when the wanted one is not there, never a higher one, and never another architecture. Without an
+ * os.version in `wanted` any will do, `10.0` also takes `10.0.17763`, and the first one listed wins, as in containerd.
+ * Candidates that demand an OS feature nobody asked for come after those of the same variant that do not.
  */
 export function rankPlatforms<T extends { readonly platform?: Platform }>(
   wanted: Platform,
   candidates: readonly T[],
 ): T[] {
-  const order = fallbackVariants(normalisePlatform(wanted))
+  const target = normalisePlatform(wanted)
+  const variants = runnableVariants(target)
   return candidates
-    .map((candidate) => ({ candidate, rank: rankOf(wanted, order, candidate.platform) }))
+    .map((candidate) => ({ candidate, rank: rankOf(candidate.platform, target, variants) }))
     .filter(({ rank }) => rank >= 0)
     .sort((a, b) => a.rank - b.rank)
     .map(({ candidate }) => candidate)
 }
 
-/** From a manifest's or config's JSON. @throws HearthError MANIFEST_INVALID naming the field. */
+/** From a manifest's or config's JSON, as it stands there. @throws HearthError MANIFEST_INVALID naming the field. */
 export function parsePlatformObject(value: unknown, where: string): Platform {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new HearthError('MANIFEST_INVALID', `${where} is not an object`, { where })
-  }
-  const fields = value as Record<string, unknown>
-  const text = (name: string): string | undefined => {
-    const field = Object.hasOwn(fields, name) ? fields[name] : undefined
+  const fields = parseFields(value, where, KNOWN_FIELDS)
+  const part = (name: string): string | undefined => {
+    const field = fields[name]
     if (field === undefined || field === null || field === '') return undefined
-    if (typeof field !== 'string' || field.length > 255) {
-      throw new HearthError('MANIFEST_INVALID', `${where}.${name} is no text`, { where: `${where}.${name}` })
-    }
+    if (typeof field !== 'string' || !PART.test(field)) throw invalidField(`${where}.${name}`, 'names no platform')
     return field
   }
-  const variant = text('variant')
-  const osVersion = text('os.version')
-  const features = fields['os.features']
+  const variant = part('variant')
+  const osVersion = part('os.version')
+  const features = parseFeatures(fields['os.features'], `${where}.os.features`)
   return {
-    os: text('os') ?? 'unknown',
-    architecture: text('architecture') ?? 'unknown',
+    os: part('os') ?? 'unknown',
+    architecture: part('architecture') ?? 'unknown',
     ...(variant !== undefined && { variant }),
     ...(osVersion !== undefined && { 'os.version': osVersion }),
-    ...(Array.isArray(features) && { 'os.features': features.filter((name) => typeof name === 'string') }),
+    ...(features.length > 0 && { 'os.features': features }),
   }
 }
 
-function isArchitecture(name: string): boolean {
-  return KNOWN_ARCHITECTURES.has(ARCHITECTURES[name] ?? name)
+function parseFeatures(value: unknown, where: string): readonly string[] {
+  const list = value ?? []
+  if (!Array.isArray(list)) throw invalidField(where, 'is not a list')
+  return list.map((name: unknown, at) => {
+    if (typeof name !== 'string') throw invalidField(`${where}[${at}]`, 'is not text')
+    return name
+  })
 }
 
-function normaliseVariant(architecture: string, variant: string | undefined): string | undefined {
-  const named = variant === undefined || variant === '' ? undefined : /^\d/.test(variant) ? `v${variant}` : variant
-  if (architecture === 'arm64') return named ?? 'v8'
+function normaliseVariant(architecture: string, given: string | undefined): string | undefined {
+  const named = given !== undefined && /^\d/.test(given) ? `v${given}` : given
+  if (architecture === 'arm64') return named?.replace(/^(v\d+)\.0$/, '$1') ?? 'v8'
   if (architecture === 'arm') return named ?? 'v7'
   if (architecture === 'amd64' && named === 'v1') return undefined
   return named
 }
 
-/** Variants that run on `wanted`, best first; `''` stands for none. */
-function fallbackVariants({ architecture, variant = '' }: Platform): readonly string[] {
-  const level = Number(/^v(\d{1,2})$/.exec(variant)?.[1] ?? Number.NaN)
-  const lowest = { arm: 5, arm64: 8, amd64: 2 }[architecture]
-  if (lowest === undefined || Number.isNaN(level)) return [variant]
-  const levels = Array.from({ length: Math.max(0, level - lowest + 1) }, (_, step) => `v${level - step}`)
-  return architecture === 'amd64' ? [...levels, ''] : levels
+/** Variants that run on `wanted`, which is normalised, best first; `''` stands for none. */
+function runnableVariants({ architecture, variant = '' }: Platform): readonly string[] {
+  const [, major = '', minor = '0'] = /^v(\d{1,2})(?:\.(\d{1,2}))?$/.exec(variant) ?? []
+  switch (major === '' ? 'other' : architecture) {
+    case 'arm':
+      return [variant, ...countDown(Number(major) - 1, 5).map((level) => `v${level}`)]
+    case 'amd64':
+      return [variant, ...countDown(Number(major) - 1, 2).map((level) => `v${level}`), '']
+    case 'arm64':
+      return [variant, ...lowerArm64(Number(major), Number(minor))]
+    default:
+      return [variant, '']
+  }
 }
 
-function rankOf(wanted: Platform, variants: readonly string[], candidate: Platform | undefined): number {
+/** Armv9.n contains Armv8.(n+5), and Armv8 ends with 8.9. */
+function lowerArm64(major: number, minor: number): readonly string[] {
+  const line = (from: number, of: number): string[] =>
+    countDown(from, 0).map((step) => (step === 0 ? `v${of}` : `v${of}.${step}`))
+  return [...line(minor - 1, major), ...(major === 9 ? line(Math.min(minor + 5, 9), 8) : [])]
+}
+
+function countDown(from: number, to: number): readonly number[] {
+  return Array.from({ length: Math.max(0, from - to + 1) }, (_, step) => from - step)
+}
+
+function rankOf(candidate: Platform | undefined, target: Platform, variants: readonly string[]): number {
   if (candidate === undefined) return -1
-  const { os, architecture, variant = '', 'os.version': osVersion } = normalisePlatform(candidate)
-  const target = normalisePlatform(wanted)
-  if (os !== target.os || architecture !== target.architecture) return -1
+  const { os, architecture, variant = '', ...details } = normalisePlatform(candidate)
+  if (os !== target.os || architecture !== target.architecture || !variants.includes(variant)) return -1
+  const { 'os.version': version, 'os.features': demanded = [] } = details
   const asked = target['os.version']
-  if (asked !== undefined && osVersion !== asked && !osVersion?.startsWith(`${asked}.`)) return -1
-  return variants.indexOf(variant)
+  if (asked !== undefined && version !== asked && !version?.startsWith(`${asked}.`)) return -1
+  const unasked = demanded.some((feature) => !target['os.features']?.includes(feature))
+  return 2 * variants.indexOf(variant) + (unasked ? 1 : 0)
 }
 
 function invalid(text: string): HearthError {
-  return new HearthError(
-    'PLATFORM_INVALID',
-    `not a platform: ${JSON.stringify(text.slice(0, 100))} (os/arch[/variant][:osversion], for example linux/arm64)`,
-    { found: text.slice(0, 100) },
-  )
+  const found = quote(text)
+  return new HearthError('PLATFORM_INVALID', `not a platform: ${found} (os/arch[/variant][:osversion])`, { found })
 }
