@@ -12,16 +12,17 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   transport: [],
   oci: ['errors'],
-  log: ['errors', 'oci'],
-  blobs: ['errors', 'oci'],
+  lock: ['errors'],
+  log: ['errors', 'oci', 'lock'],
+  blobs: ['errors', 'oci', 'lock'],
   registry: ['errors', 'oci', 'transport'],
   pool: ['errors', 'oci', 'transport'],
   options: ['errors', 'oci', 'type pool'],
-  materialise: ['errors', 'oci', 'log', 'blobs'],
+  materialise: ['errors', 'oci', 'lock', 'log', 'blobs'],
   pull: [...PORTS, 'materialise', 'options'],
   inventory: [...PORTS, 'materialise', 'options'],
   api: ['errors', 'oci', 'log', 'options', 'pull', 'inventory'],
-  cache: [...PORTS, 'transport', 'materialise', 'options', 'pull', 'inventory', 'api'],
+  cache: [...PORTS, 'lock', 'transport', 'materialise', 'options', 'pull', 'inventory', 'api'],
   index: ['errors', 'oci', 'log', 'options', 'pull', 'inventory', 'api', 'cache'],
   commands: ['index', 'oci', 'errors'],
   cli: ['commands', 'index', 'options', 'errors', 'oci'],
@@ -62,11 +63,19 @@ function importsOf(commented: string): readonly Import[] {
     found.push({ name, typeOnly: type !== undefined })
   }
   for (const [, name = ''] of source.matchAll(/^\s*import\s*['"]([^'"]*)/gm)) found.push({ name, typeOnly: false })
-  // A computed name could be anything: it is kept as it stands, and no rule allows it.
   for (const [, name = ''] of source.matchAll(/(?<![.\w])(?:import|require)\(\s*(?:\/\*.*?\*\/\s*)?([^)]*)/g)) {
-    found.push({ name: /^(['"])([^'"]*)\1\s*,?\s*$/.exec(name)?.[2] ?? name, typeOnly: false })
+    found.push({ name: /^(['"])([^'"]*)\1\s*,?\s*$/.exec(name)?.[2] ?? urlOf(name, source), typeOnly: false })
   }
   return found
+}
+
+/**
+ * The path behind `const X = new URL('path', import.meta.url)`. Any other computed name could be anything: it is kept as
+ * it stands, and no rule allows it.
+ */
+function urlOf(constant: string, source: string): string {
+  const urls = source.matchAll(/\bconst (\w+) = new URL\('([^']*)', import\.meta\.url\)/g)
+  return [...urls].find(([, name]) => name === constant.trim())?.[2] ?? constant
 }
 
 /** What is wrong with the imports of a file; empty when nothing is. Pure: `file` is relative to the repository. */
@@ -149,6 +158,7 @@ describe('the import table, broken', () => {
     // Adapters.
     ['src/pull/pull.ts', `import { FsBlobStore } from '../blobs/fs-blob-store.js'`],
     ['src/pull/pull.ts', `import type { FsBlobStore } from '../blobs/fs-blob-store.js'`],
+    ['src/log/projection.ts', `import { acquireLock } from '../lock/fs-lock.js'`],
     ['src/blobs/checkpoint.ts', `import type { FsIngest } from './fs-ingest.js'`],
     ['src/index.ts', `export { MemoryEventLog } from './log/memory-event-log.js'`],
     ['src/registry/mirrors.ts', `const client = await import('./http-client.js')`],
@@ -179,6 +189,7 @@ describe('the import table, broken', () => {
     ['src/oci/digest.ts', `const { Level } = require('level')`],
     ['src/oci/digest.ts', 'const name = "level"; await import(name)'],
     ['src/oci/digest.ts', 'await import(`level`)'],
+    ['src/pool/task-calls.ts', `const X = new URL('../../workers/x.js', import.meta.url).href\nawait import(X)`],
     ['src/oci/digest.ts', `import { HearthError } from '../errors.js'\nimport 'level'`],
     ['src/oci/digest.ts', `/**\n * Documented.\n */\nimport 'level' // why`],
   ]
@@ -193,6 +204,8 @@ describe('the import table, broken', () => {
     ['src/oci/hasher.ts', `import { createHash } from 'node:crypto'\nawait import('hash-wasm')`],
     ['src/options.ts', `import type { Durability } from './pool/tasks.js'`],
     ['src/pool/inline-pool.ts', `import fetchBlob from '../../workers/fetch-blob.js'`],
+    ['src/pool/inline-pool.ts', `const X = new URL('../../workers/x.js', import.meta.url).href\nawait import(X)`],
+    ['src/log/fs-log-lock.ts', `import { acquireLock } from '../lock/fs-lock.js'`],
     ['src/pool/piscina-pool.ts', `const worker = new URL('../../workers/fetch-blob.js', import.meta.url)`],
     ['src/cache.ts', `const { LevelEventLog } = await import('./log/level-event-log.js')`],
     [
