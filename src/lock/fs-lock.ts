@@ -1,0 +1,163 @@
+import { constants } from 'node:fs'
+import { type FileHandle, open, stat } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { tryLock as tryLockDescriptor } from 'fs-native-extensions'
+import { HearthError } from '../errors.js'
+
+/** `shared` holders exclude only `exclusive` ones. */
+export type LockMode = 'exclusive' | 'shared'
+
+/** Ends when released, or when its process ends, however that happens. */
+export interface Lock {
+  /** Idempotent. */
+  release(): Promise<void>
+}
+
+/** Who has the lock, as far as is known: an exclusive holder writes its process id into the file. */
+export interface LockHolder {
+  readonly pid?: number
+}
+
+export interface LockOptions {
+  /** Default `exclusive`. */
+  readonly mode?: LockMode
+  /** Whether an exclusive holder writes its process id into the file. Default true; false for other tools' files. */
+  readonly sign?: boolean
+}
+
+export interface AcquireOptions extends LockOptions {
+  /** How long to wait at most. 0 tries once. */
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal
+  /** Makes the error for a lock that was not to be had in time. */
+  readonly busy: (holder: LockHolder) => HearthError
+}
+
+// A hold of the log takes about 10 ms: the first looks are close together, a long wait does not burn the CPU.
+const MIN_DELAY_MS = 1
+const MAX_DELAY_MS = 40
+
+/**
+ * Waits for an OFD lock on a file, which is created (0600) when missing. Unlike a POSIX lock it belongs to the open file,
+ * so two holders in one process exclude each other too, and closing another descriptor of the same file does not drop it.
+ * Conflicts with fcntl locks of other programs. The wait polls: the kernel's blocking wait has no deadline and would
+ * occupy one of libuv's four threads. Lock files may be removed by whoever holds them exclusively.
+ * @throws HearthError what `busy` makes when the time is up, ABORTED by the signal, STORE_READ_ONLY or STORE_FAILED when
+ *   the file cannot be opened or locked.
+ */
+export async function acquireLock(path: string, options: AcquireOptions): Promise<Lock> {
+  const { timeoutMs, signal, busy } = options
+  const deadline = performance.now() + timeoutMs
+  for (let attempt = 0; ; attempt++) {
+    if (signal?.aborted) throw aborted(path)
+    const lock = await tryLock(path, options)
+    if (lock !== undefined) return lock
+    const left = deadline - performance.now()
+    if (left <= 0) throw busy(await readHolder(path))
+    const ceiling = Math.min(MAX_DELAY_MS, MIN_DELAY_MS * 2 ** Math.min(attempt, 10))
+    await pause(Math.min(left, MIN_DELAY_MS + Math.random() * ceiling), path, signal)
+  }
+}
+
+/**
+ * The lock, or undefined when someone else has it.
+ * @throws HearthError STORE_READ_ONLY or STORE_FAILED when the file cannot be opened or locked.
+ */
+export async function tryLock(path: string, options: LockOptions = {}): Promise<Lock | undefined> {
+  const { mode = 'exclusive', sign = true } = options
+  for (;;) {
+    const file = await openLockFile(path)
+    try {
+      if (!tryLockDescriptor(file.fd, { shared: mode === 'shared' })) return void (await file.close())
+      if (await isStillThere(path, file)) {
+        if (mode === 'exclusive' && sign) await writeHolder(file)
+        return lockOf(file)
+      }
+      // The holder before us removed the file: our lock is on a name that nobody can open any more.
+      await file.close()
+    } catch (error) {
+      await file.close()
+      throw lockFailure(error, path)
+    }
+  }
+}
+
+function lockOf(file: FileHandle): Lock {
+  let released: Promise<void> | undefined
+  return {
+    release: () => {
+      // Closing the only descriptor of the open file ends its lock.
+      released ??= file.close()
+      return released
+    },
+  }
+}
+
+async function openLockFile(path: string): Promise<FileHandle> {
+  try {
+    // Exclusive locks need a writable descriptor. O_NOFOLLOW: a planted link must not make us write elsewhere.
+    return await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
+  } catch (error) {
+    throw lockFailure(error, path)
+  }
+}
+
+async function isStillThere(path: string, file: FileHandle): Promise<boolean> {
+  const ours = await file.stat()
+  try {
+    const there = await stat(path)
+    return ours.ino === there.ino && ours.dev === there.dev
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
+/** For people alone, so neither synced nor trusted. First the line, then the cut: a reader sees a whole first line. */
+async function writeHolder(file: FileHandle): Promise<void> {
+  const line = `${process.pid}\n`
+  try {
+    await file.write(line, 0)
+    await file.truncate(line.length)
+  } catch (error) {
+    // On a full disk the lock still works, and removing images needs it.
+    if (errnoOf(error) !== 'ENOSPC') throw error
+  }
+}
+
+async function readHolder(path: string): Promise<LockHolder> {
+  const file = await openLockFile(path)
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(32), 0, 32, 0)
+    const pid = Number(/^(\d{1,10})\n/.exec(buffer.toString('latin1', 0, bytesRead))?.[1])
+    return pid > 0 ? { pid } : {}
+  } finally {
+    await file.close()
+  }
+}
+
+async function pause(ms: number, path: string, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await sleep(ms, undefined, { ...(signal && { signal }) })
+  } catch (error) {
+    if (signal?.aborted) throw aborted(path, error)
+    throw error
+  }
+}
+
+function aborted(path: string, cause?: unknown): HearthError {
+  return new HearthError('ABORTED', 'stopped while waiting for a lock', { path }, cause)
+}
+
+function lockFailure(error: unknown, path: string): HearthError {
+  const errno = errnoOf(error)
+  if (errno === 'EROFS' || errno === 'EACCES' || errno === 'EPERM') {
+    return new HearthError('STORE_READ_ONLY', `cannot write the lock file ${path}`, { path, errno }, error)
+  }
+  return new HearthError('STORE_FAILED', `cannot lock ${path}`, { path, ...(errno && { errno }) }, error)
+}
+
+function errnoOf(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return typeof code === 'string' ? code : undefined
+}
