@@ -1,0 +1,71 @@
+import type { Descriptor } from '../oci/descriptor.js'
+import type { Digest } from '../oci/digest.js'
+import type { ReferenceRecord } from './event-log.js'
+import type { HearthEvent, ReferenceSet } from './events.js'
+
+/** A reference as index.json lists it. */
+export type IndexEntry = Pick<ReferenceSet, 'reference' | 'descriptor' | 'platforms' | 'size'>
+
+export interface Comparison {
+  /** What we last wrote to index.json. */
+  readonly base: Iterable<IndexEntry>
+  /** What stands there now. */
+  readonly theirs: Iterable<IndexEntry>
+  /** What the log says. */
+  readonly ours: ReadonlyMap<string, ReferenceRecord>
+}
+
+/**
+ * Pure: the events that bring into the log what other tools did to index.json since we wrote it. Where both sides changed
+ * a reference, theirs is taken as the later change, because it is what every other tool sees already, and ours stays in
+ * the history; but a removal of theirs never takes away what we have set anew.
+ */
+export function adopt({ base, theirs, ours }: Comparison): HearthEvent[] {
+  const before = byName(base)
+  const now = byName(theirs)
+  const events: HearthEvent[] = []
+  for (const [reference, { descriptor }] of now) {
+    const own = ours.get(reference)
+    if (sameDescriptor(descriptor, before.get(reference)?.descriptor) || sameDescriptor(descriptor, own?.descriptor)) {
+      continue
+    }
+    // A changed annotation does not change which blobs are complete.
+    const known = own?.descriptor.digest === descriptor.digest ? own : undefined
+    events.push({
+      type: 'ReferenceSet',
+      reference,
+      descriptor,
+      platforms: known?.platforms ?? [],
+      ...(known?.size !== undefined && { size: known.size }),
+      origin: 'adopted',
+    })
+  }
+  for (const [reference, { descriptor }] of before) {
+    const untouched = sameDescriptor(descriptor, ours.get(reference)?.descriptor)
+    if (!now.has(reference) && untouched) events.push({ type: 'ReferenceRemoved', reference })
+  }
+  return events
+}
+
+/** Pure: the events that take references away and plan the removal of the blobs which nothing needs any more. */
+export function planRemoval(references: Iterable<string>, digests: readonly Digest[]): HearthEvent[] {
+  const removed = Array.from(references, (reference) => ({ type: 'ReferenceRemoved' as const, reference }))
+  return digests.length === 0 ? removed : [...removed, { type: 'RemovalPlanned', digests }]
+}
+
+function byName(entries: Iterable<IndexEntry>): Map<string, IndexEntry> {
+  return new Map(Array.from(entries, (entry) => [entry.reference, entry]))
+}
+
+function sameDescriptor(a: Descriptor, b: Descriptor | undefined): boolean {
+  return b !== undefined && a.digest === b.digest && canonical(a) === canonical(b)
+}
+
+/** Tools reorder the fields of JSON as they like. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, item: unknown) =>
+    typeof item === 'object' && item !== null && !Array.isArray(item)
+      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : item,
+  )
+}

@@ -1,0 +1,87 @@
+import { HearthError } from '../errors.js'
+import type { EventLog, HeldLog, HoldOptions } from './event-log.js'
+import type { HearthEvent, Recorded } from './events.js'
+import { appendAfter, lend } from './held-log.js'
+import { JobQueue } from './job-queue.js'
+import { applyAll, emptyIndex, type IndexState } from './projection.js'
+import { type Stamp, sealAll } from './record.js'
+
+export interface MemoryEventLogOptions {
+  /** Default: a random UUID and the time. */
+  readonly stamp?: () => Stamp
+}
+
+/** A log that ends with its process: for tests, and for running the whole program in memory. */
+export class MemoryEventLog implements EventLog {
+  readonly #records: Recorded[] = []
+  readonly #queue = new JobQueue<HeldLog>()
+  readonly #stamp: () => Stamp
+  #state = emptyIndex
+  #pumping: Promise<void> | undefined
+  #closed = false
+
+  constructor(options: MemoryEventLogOptions = {}) {
+    this.#stamp = options.stamp ?? (() => ({ id: globalThis.crypto.randomUUID(), at: new Date().toISOString() }))
+  }
+
+  /** What the log amounts to now. */
+  get state(): IndexState {
+    return this.#state
+  }
+
+  async hold<T>(work: (log: HeldLog) => Promise<T>, { signal }: HoldOptions = {}): Promise<T> {
+    if (this.#closed) throw closedError()
+    const done = this.#queue.add((log) => lend(log, work), signal)
+    this.#pumping ??= this.#pump()
+    return done
+  }
+
+  async append(events: readonly HearthEvent[], after: number, options?: HoldOptions): Promise<readonly Recorded[]> {
+    return this.hold((log) => appendAfter(log, events, after), options)
+  }
+
+  async *read(position: number, options?: HoldOptions): AsyncGenerator<Recorded> {
+    const end = await this.hold(async ({ head }) => head.position, options)
+    yield* this.#records.slice(position, end)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#queue.failAll(closedError())
+    await this.#pumping
+  }
+
+  async #pump(): Promise<void> {
+    // Callers go on before their work starts, as they would if a lock had to be taken.
+    await Promise.resolve()
+    for (let job = this.#queue.first(); job !== undefined; job = this.#queue.first()) await job.run(this.#held())
+    this.#pumping = undefined
+  }
+
+  #held(): HeldLog {
+    const state = (): IndexState => this.#state
+    return {
+      get head() {
+        return state().head
+      },
+      append: async (events) => {
+        const records = sealAll(events, this.#state.head, this.#stamp)
+        this.#state = applyAll(this.#state, records)
+        this.#records.push(...records)
+        return records
+      },
+      blobs: async (digests) => {
+        const wanted = new Set(digests)
+        return new Map([...state().blobs].filter(([digest]) => wanted.has(digest)))
+      },
+      allBlobs: async () => state().blobs,
+      references: async () => state().references,
+      reference: async (name) => state().references.get(name),
+      unfinishedRemovals: async () => state().removals,
+    }
+  }
+}
+
+function closedError(): HearthError {
+  return new HearthError('ABORTED', 'the log was closed')
+}

@@ -1,0 +1,93 @@
+import type { Digest } from '../oci/digest.js'
+import type { BlobRecord, ReferenceRecord } from './event-log.js'
+import { EMPTY_HEAD, type Head, type Recorded } from './events.js'
+import { checkFollows, headOf, logCorrupt } from './record.js'
+
+/** What the log amounts to, and the head it accounts for. */
+export interface IndexState {
+  readonly head: Head
+  readonly blobs: ReadonlyMap<Digest, BlobRecord>
+  readonly references: ReadonlyMap<string, ReferenceRecord>
+  /** RemovalPlanned records without their RemovalFinished: position to digests. */
+  readonly removals: ReadonlyMap<number, readonly Digest[]>
+}
+
+export const emptyIndex: IndexState = Object.freeze({
+  head: EMPTY_HEAD,
+  blobs: new Map(),
+  references: new Map(),
+  removals: new Map(),
+})
+
+/**
+ * One change that a record makes to the projection; without a value the entry goes. The maps in memory and the tables
+ * in a database follow the same effects, so they cannot disagree on what an event means.
+ */
+export type Effect =
+  | { readonly table: 'blobs'; readonly key: Digest; readonly value?: BlobRecord }
+  | { readonly table: 'references'; readonly key: string; readonly value?: ReferenceRecord }
+  | { readonly table: 'removals'; readonly key: number; readonly value?: readonly Digest[] }
+
+/** Pure: what a record changes. */
+export function effectsOf(recorded: Recorded): readonly Effect[] {
+  switch (recorded.type) {
+    case 'BlobCommitted': {
+      const { digest, size, mtimeMs, mediaType, durable, boot } = recorded
+      const value = { size, mtimeMs, ...(mediaType !== undefined && { mediaType }), durable, boot }
+      return [{ table: 'blobs', key: digest, value }]
+    }
+    case 'BlobRemoved':
+      return [{ table: 'blobs', key: recorded.digest }]
+    case 'ReferenceSet': {
+      const { reference, descriptor, platforms, size, origin, position, at } = recorded
+      const value = { descriptor, platforms, ...(size !== undefined && { size }), origin, position, at }
+      return [{ table: 'references', key: reference, value }]
+    }
+    case 'ReferenceRemoved':
+      return [{ table: 'references', key: recorded.reference }]
+    case 'RemovalPlanned': {
+      const { position, digests } = recorded
+      const gone = digests.map((digest) => ({ table: 'blobs' as const, key: digest }))
+      return [...gone, { table: 'removals', key: position, value: digests }]
+    }
+    case 'RemovalFinished':
+      return [{ table: 'removals', key: recorded.plan }]
+    default:
+      return unreachable(recorded)
+  }
+}
+
+/** As {@link applyAll}, for one record. */
+export function apply(state: IndexState, recorded: Recorded): IndexState {
+  return applyAll(state, [recorded])
+}
+
+/**
+ * Pure: no clock, no I/O, never changes `state`. Replaying a record already applied is a no-op.
+ * Same as folding {@link apply}, but copies the maps once: replay stays O(events).
+ * @throws HearthError LOG_CORRUPT when a position is missing or the chain is broken.
+ */
+export function applyAll(state: IndexState, log: Iterable<Recorded>): IndexState {
+  const tables = {
+    blobs: new Map(state.blobs),
+    references: new Map(state.references),
+    removals: new Map(state.removals),
+  }
+  let head = state.head
+  for (const recorded of log) {
+    if (recorded.position <= head.position) continue
+    checkFollows(recorded, head)
+    for (const { table, key, value } of effectsOf(recorded)) {
+      const map = tables[table] as Map<unknown, unknown>
+      if (value === undefined) map.delete(key)
+      else map.set(key, value)
+    }
+    head = headOf(recorded)
+  }
+  return { head, ...tables }
+}
+
+/** Compile error when a case is missing; at run time, an event from a newer version. */
+function unreachable(recorded: never): never {
+  throw logCorrupt(`unknown event: ${JSON.stringify(recorded)}`)
+}

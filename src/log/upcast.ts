@@ -1,0 +1,115 @@
+import { isHearthError } from '../errors.js'
+import { parseDescriptor } from '../oci/descriptor.js'
+import { type Digest, isDigest } from '../oci/digest.js'
+import type { HearthEvent, Origin, Recorded } from './events.js'
+import { isIntact, logCorrupt } from './record.js'
+
+type Fields = Readonly<Record<string, unknown>>
+type EventOf<T extends HearthEvent['type']> = Extract<HearthEvent, { type: T }>
+
+/**
+ * How each stored type becomes one of today's events. A type that was ever released stays here for good: when its shape
+ * changes, the new shape gets a new name, and the old name's entry builds the new event.
+ */
+const TYPES: { readonly [T in HearthEvent['type']]: (fields: Fields) => EventOf<T> } = {
+  BlobCommitted: (fields) => ({
+    type: 'BlobCommitted',
+    digest: digest(fields, 'digest'),
+    size: whole(fields, 'size'),
+    mtimeMs: number(fields, 'mtimeMs'),
+    ...(fields.mediaType !== undefined && { mediaType: text(fields, 'mediaType') }),
+    durable: truth(fields, 'durable'),
+    boot: text(fields, 'boot'),
+  }),
+  BlobRemoved: (fields) => ({ type: 'BlobRemoved', digest: digest(fields, 'digest') }),
+  ReferenceSet: (fields) => ({
+    type: 'ReferenceSet',
+    reference: text(fields, 'reference'),
+    descriptor: parseDescriptor(fields.descriptor, 'descriptor'),
+    platforms: list(fields, 'platforms', (item): item is string => typeof item === 'string'),
+    ...(fields.size !== undefined && { size: whole(fields, 'size') }),
+    origin: origin(fields),
+  }),
+  ReferenceRemoved: (fields) => ({ type: 'ReferenceRemoved', reference: text(fields, 'reference') }),
+  RemovalPlanned: (fields) => ({ type: 'RemovalPlanned', digests: list(fields, 'digests', isDigest) }),
+  RemovalFinished: (fields) => ({ type: 'RemovalFinished', plan: whole(fields, 'plan') }),
+}
+
+const ORIGINS: Readonly<Record<Origin, true>> = { pulled: true, adopted: true, imported: true, restored: true }
+
+/**
+ * A stored text as today's record. Its checksum is checked first: what follows can then only be wrong if a program wrote
+ * it wrongly, or a newer one wrote it.
+ * @throws HearthError LOG_CORRUPT when a byte changed, a field is missing or wrong, or the type is unknown.
+ */
+export function decodeRecord(stored: string): Recorded {
+  if (!isIntact(stored)) throw logCorrupt('a record does not match its checksum', { start: stored.slice(0, 60) })
+  const fields = JSON.parse(stored) as Fields
+  const position = whole(fields, 'position')
+  try {
+    return {
+      ...parseEvent(fields, position),
+      position,
+      id: text(fields, 'id'),
+      at: text(fields, 'at'),
+      previous: text(fields, 'previous'),
+      checksum: text(fields, 'checksum'),
+    }
+  } catch (error) {
+    if (isHearthError(error, 'MANIFEST_INVALID')) throw logCorrupt(error.message, { position }, error)
+    throw error
+  }
+}
+
+function parseEvent(fields: Fields, position: number): HearthEvent {
+  const type = text(fields, 'type')
+  if (Object.hasOwn(TYPES, type)) return TYPES[type as HearthEvent['type']](fields)
+  throw logCorrupt(`record ${position} has type ${JSON.stringify(type)}: a newer hearth wrote it`, { position, type })
+}
+
+function text(fields: Fields, name: string): string {
+  const value = fields[name]
+  if (typeof value !== 'string') throw wrong(fields, name)
+  return value
+}
+
+function number(fields: Fields, name: string): number {
+  const value = fields[name]
+  if (typeof value !== 'number') throw wrong(fields, name)
+  return value
+}
+
+function whole(fields: Fields, name: string): number {
+  const value = number(fields, name)
+  if (!Number.isSafeInteger(value) || value < 0) throw wrong(fields, name)
+  return value
+}
+
+function truth(fields: Fields, name: string): boolean {
+  const value = fields[name]
+  if (typeof value !== 'boolean') throw wrong(fields, name)
+  return value
+}
+
+function digest(fields: Fields, name: string): Digest {
+  const value = fields[name]
+  if (!isDigest(value)) throw wrong(fields, name)
+  return value
+}
+
+function list<T>(fields: Fields, name: string, fits: (item: unknown) => item is T): readonly T[] {
+  const value = fields[name]
+  if (!Array.isArray(value) || !value.every(fits)) throw wrong(fields, name)
+  return value
+}
+
+function origin(fields: Fields): Origin {
+  const value = text(fields, 'origin')
+  if (!Object.hasOwn(ORIGINS, value)) throw wrong(fields, 'origin')
+  return value as Origin
+}
+
+function wrong(fields: Fields, name: string) {
+  const position = typeof fields.position === 'number' ? fields.position : 0
+  return logCorrupt(`record ${position} has a wrong ${name}`, { position, field: name })
+}
