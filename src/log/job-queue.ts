@@ -8,7 +8,7 @@ export interface Job<C> {
   fail(error: unknown): void
 }
 
-/** First come, first served. A job whose signal is aborted while it waits leaves at once; once it runs, it runs. */
+/** First come, first served. A job leaves when one of its signals is aborted while it waits; once it runs, it runs. */
 export class JobQueue<C> {
   readonly #jobs = new Set<Job<C>>()
 
@@ -16,23 +16,27 @@ export class JobQueue<C> {
     return this.#jobs.size
   }
 
-  /** Resolves and rejects as `work` does. @throws HearthError ABORTED when the signal was faster. */
-  add<T>(work: (context: C) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    if (signal?.aborted) return Promise.reject(aborted())
+  /** Resolves and rejects as `work` does. @throws HearthError ABORTED when a signal was faster. */
+  add<T>(work: (context: C) => Promise<T>, signals: readonly AbortSignal[]): Promise<T> {
+    if (signals.some(({ aborted }) => aborted)) return Promise.reject(abortedError())
     return new Promise<T>((resolve, reject) => {
-      const abort = (): void => job.fail(aborted())
+      const abort = (): void => job.fail(abortedError())
+      const leave = (): void => {
+        this.#jobs.delete(job)
+        for (const signal of signals) signal.removeEventListener('abort', abort)
+      }
       const job: Job<C> = {
         run: (context) => {
-          this.#leave(job, abort, signal)
+          leave()
           return work(context).then(resolve, reject)
         },
         fail: (error) => {
-          this.#leave(job, abort, signal)
+          leave()
           reject(error)
         },
       }
       this.#jobs.add(job)
-      signal?.addEventListener('abort', abort, { once: true })
+      for (const signal of signals) signal.addEventListener('abort', abort, { once: true })
     })
   }
 
@@ -44,13 +48,8 @@ export class JobQueue<C> {
   failAll(error: unknown): void {
     for (const job of this.#jobs) job.fail(error)
   }
-
-  #leave(job: Job<C>, abort: () => void, signal: AbortSignal | undefined): void {
-    this.#jobs.delete(job)
-    signal?.removeEventListener('abort', abort)
-  }
 }
 
-function aborted(): HearthError {
+function abortedError(): HearthError {
   return new HearthError('ABORTED', 'stopped while waiting for the log')
 }

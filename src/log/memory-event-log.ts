@@ -31,7 +31,7 @@ export class MemoryEventLog implements EventLog {
 
   async hold<T>(work: (log: HeldLog) => Promise<T>, { signal }: HoldOptions = {}): Promise<T> {
     if (this.#closed) throw closedError()
-    const done = this.#queue.add((log) => lend(log, work), signal)
+    const done = this.#queue.add((log) => lend(log, work), signal ? [signal] : [])
     this.#pumping ??= this.#pump()
     return done
   }

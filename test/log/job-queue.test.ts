@@ -6,7 +6,7 @@ import { JobQueue } from '../../src/log/job-queue.js'
 describe('a job queue', () => {
   it('hands out the jobs in their order, with the context of the moment', async () => {
     const queue = new JobQueue<string>()
-    const results = [queue.add(async (context) => `1 ${context}`), queue.add(async (context) => `2 ${context}`)]
+    const results = [queue.add(async (context) => `1 ${context}`, []), queue.add(async (context) => `2 ${context}`, [])]
     await queue.first()?.run('a')
     await queue.first()?.run('b')
     assert.deepEqual(await Promise.all(results), ['1 a', '2 b'])
@@ -15,7 +15,7 @@ describe('a job queue', () => {
 
   it('gives the failure of a job to its caller alone', async () => {
     const queue = new JobQueue<void>()
-    const failing = queue.add(() => Promise.reject(new RangeError()))
+    const failing = queue.add(() => Promise.reject(new RangeError()), [])
     await queue.first()?.run()
     await assert.rejects(failing, RangeError)
   })
@@ -23,8 +23,8 @@ describe('a job queue', () => {
   it('drops a waiting job whose signal is aborted, and keeps the others', async () => {
     const queue = new JobQueue<void>()
     const controller = new AbortController()
-    const dropped = queue.add(async () => assert.fail('it was dropped'), controller.signal)
-    const kept = queue.add(async () => 'kept')
+    const dropped = queue.add(async () => assert.fail('it was dropped'), [controller.signal])
+    const kept = queue.add(async () => 'kept', [])
     controller.abort()
     await assert.rejects(dropped, (error) => isHearthError(error, 'ABORTED'))
     assert.equal(queue.size, 1)
@@ -38,14 +38,14 @@ describe('a job queue', () => {
     const running = queue.add(async () => {
       controller.abort()
       return 'done'
-    }, controller.signal)
+    }, [controller.signal])
     await queue.first()?.run()
     assert.equal(await running, 'done')
   })
 
   it('fails all who wait with one reason', async () => {
     const queue = new JobQueue<void>()
-    const jobs = [queue.add(async () => 1), queue.add(async () => 2)]
+    const jobs = [queue.add(async () => 1, []), queue.add(async () => 2, [])]
     const reason = new RangeError()
     queue.failAll(reason)
     for (const job of jobs) await assert.rejects(job, (error) => error === reason)

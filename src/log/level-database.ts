@@ -1,0 +1,142 @@
+import { readdir, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { Level } from 'level'
+import { type ErrorCode, HearthError } from '../errors.js'
+import { FORMAT_FILE, LOG_FOLDER } from '../oci/image-layout.js'
+import { errnoOf, storeFailure } from './fs-failure.js'
+import { syncFolder } from './fs-sync-folder.js'
+import { EMPTY_SUMMARY, HIGHEST_KEY, LOWEST_KEY, sealSummary } from './level-format.js'
+import { logCorrupt } from './record.js'
+
+export type Database = Level<string, string>
+
+const ENCODING = { keyEncoding: 'utf8', valueEncoding: 'utf8' } as const
+
+/**
+ * Opens the database of a cache; never creates one. Assumes that the caller holds the lock of the log: a second open in
+ * the same process would silently drop LevelDB's own lock.
+ * @throws HearthError LOG_CORRUPT when it is not there as a whole though the cache was initialised, CACHE_MISSING when it
+ *   was not, LOG_BUSY when a program that does not know our lock has it open.
+ */
+export async function openDatabase(root: string): Promise<Database> {
+  const folder = join(root, LOG_FOLDER)
+  // LevelDB would leave its LOCK and LOG files behind in a folder without a database.
+  if (!(await exists(join(folder, 'CURRENT')))) throw await missing(root)
+  const database: Database = new Level(folder, { ...ENCODING, createIfMissing: false })
+  try {
+    await database.open()
+  } catch (error) {
+    throw openFailure(error)
+  }
+  try {
+    // Opening begins a new log file and a new manifest, and LevelDB fsyncs neither's name in every case.
+    await syncFolder(folder)
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+  return database
+}
+
+/**
+ * Creates an empty database in a cache that has none yet; one with content is kept. Idempotent. Assumes that the caller
+ * holds the lock of the log, and that the cache is not initialised yet.
+ * @throws HearthError LOG_CORRUPT when what is there is damaged: history is never thrown away.
+ */
+export async function createDatabase(root: string): Promise<void> {
+  const folder = join(root, LOG_FOLDER)
+  const names = await namesIn(folder)
+  // LevelDB takes a folder that lost its CURRENT for an empty one, and removes the tables: all history.
+  if (!names.includes('CURRENT') && names.some((name) => name.endsWith('.ldb'))) {
+    throw logCorrupt('it has tables, but no CURRENT file', { folder })
+  }
+  const database: Database = new Level(folder, { ...ENCODING, createIfMissing: true })
+  try {
+    await database.open()
+    if ((await database.get(LOWEST_KEY)) === undefined) await database.batch(emptyHeads(), { sync: true })
+  } catch (error) {
+    throw openFailure(error)
+  } finally {
+    await database.close()
+  }
+  await syncFolder(folder)
+  await syncFolder(dirname(folder))
+}
+
+/** Names of LevelDB's write-ahead logs: when the set changes, the folder must be fsynced before an append is durable. */
+export async function writeAheadLogs(root: string): Promise<string> {
+  const names = await namesIn(join(root, LOG_FOLDER))
+  return names
+    .filter((name) => name.endsWith('.log'))
+    .sort()
+    .join()
+}
+
+/** A failed operation on an open database. */
+export function databaseFailure(error: unknown): HearthError {
+  if (error instanceof HearthError) return error
+  if (errnoOf(error) === 'LEVEL_CORRUPTION') return logCorrupt('LevelDB reports a corruption', {}, error)
+  return new HearthError(
+    codeIn(error) ?? 'LOG_FAILED',
+    `the log cannot be read or written: ${textOf(error)}`,
+    {},
+    error,
+  )
+}
+
+function openFailure(error: unknown): HearthError {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
+  if (errnoOf(cause) === 'LEVEL_LOCKED') {
+    return new HearthError('LOG_BUSY', 'another program has the log open', {}, error)
+  }
+  const code = codeIn(cause)
+  if (code !== undefined) return new HearthError(code, `the log cannot be opened: ${textOf(cause)}`, {}, error)
+  // Corruption, missing tables, a manifest that is gone: each means that the log is not whole.
+  if (/^(Corruption|Invalid argument|NotFound)|No such file/.test(textOf(cause))) {
+    return logCorrupt(textOf(cause), {}, error)
+  }
+  return new HearthError('LOG_FAILED', `the log cannot be opened: ${textOf(cause)}`, {}, error)
+}
+
+/** LevelDB hands on the C library's words instead of an errno. */
+function codeIn(error: unknown): ErrorCode | undefined {
+  const text = textOf(error)
+  if (/No space left|Disk quota|File too large/.test(text)) return 'NO_SPACE'
+  return /Read-only file system|Permission denied/.test(text) ? 'STORE_READ_ONLY' : undefined
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+async function missing(root: string): Promise<HearthError> {
+  if (await exists(join(root, FORMAT_FILE))) return logCorrupt('its database is missing', { path: root })
+  return new HearthError('CACHE_MISSING', `there is no cache in ${root}`, { path: root })
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return []
+    throw storeFailure(error, `read the folder ${folder}`)
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path)
+    return true
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return false
+    throw storeFailure(error, `look at ${path}`)
+  }
+}
+
+function emptyHeads() {
+  return [LOWEST_KEY, HIGHEST_KEY].map((key) => ({
+    type: 'put' as const,
+    key,
+    value: sealSummary(key, EMPTY_SUMMARY),
+  }))
+}

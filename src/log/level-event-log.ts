@@ -1,0 +1,124 @@
+import { realpath } from 'node:fs/promises'
+import { join } from 'node:path'
+import { HearthError } from '../errors.js'
+import { HEARTH_FOLDER } from '../oci/image-layout.js'
+import type { EventLog, HeldLog, HoldOptions } from './event-log.js'
+import type { HearthEvent, Recorded } from './events.js'
+import { errnoOf, storeFailure } from './fs-failure.js'
+import { lockLog } from './fs-log-lock.js'
+import { appendAfter, lend } from './held-log.js'
+import { createDatabase } from './level-database.js'
+import { LevelKeeper } from './level-keeper.js'
+import type { LevelSession } from './level-session.js'
+import type { Stamp } from './record.js'
+
+export interface LevelEventLogOptions {
+  /** How long a hold waits for other processes at most. */
+  readonly lockTimeoutMs: number
+  /** Default: a random UUID and the time. */
+  readonly stamp?: () => Stamp
+}
+
+/** Records read in one hold: some 10 ms, so that a long history does not keep others from appending. */
+const PAGE = 1000
+
+interface Kept {
+  readonly keeper: LevelKeeper
+  users: number
+}
+
+/** One per cache and process: two handles of one LevelDB folder in a process would drop its lock without a word. */
+const KEEPERS = new Map<string, Kept>()
+
+/** The log in LevelDB, opened for moments only: any number of processes may have it "open" in this sense. */
+export class LevelEventLog implements EventLog {
+  readonly #path: string
+  readonly #keeper: LevelKeeper
+  readonly #closing = new AbortController()
+  readonly #running = new Set<Promise<unknown>>()
+
+  private constructor(path: string, keeper: LevelKeeper) {
+    this.#path = path
+    this.#keeper = keeper
+  }
+
+  /**
+   * Creates an empty log in a cache that is being initialised; the only place that ever does. Keeps a log that is there.
+   * Idempotent. Assumes that `.hearth` exists.
+   * @throws HearthError LOG_BUSY, and LOG_CORRUPT when what is there is damaged.
+   */
+  static async init(root: string, { lockTimeoutMs }: Pick<LevelEventLogOptions, 'lockTimeoutMs'>): Promise<void> {
+    const lock = await lockLog(root, lockTimeoutMs)
+    try {
+      await createDatabase(root)
+    } finally {
+      await lock.release()
+    }
+  }
+
+  /**
+   * The log of the cache in this folder. Cheap: reads nothing. Holds of all handles in a process share one queue, with
+   * the options of the first.
+   * @throws HearthError CACHE_MISSING when the folder was never initialised.
+   */
+  static async open(root: string, options: LevelEventLogOptions): Promise<LevelEventLog> {
+    const path = await realRoot(root)
+    const stamp = options.stamp ?? (() => ({ id: globalThis.crypto.randomUUID(), at: new Date().toISOString() }))
+    const kept = KEEPERS.get(path) ?? { keeper: new LevelKeeper(path, { ...options, stamp }), users: 0 }
+    kept.users++
+    KEEPERS.set(path, kept)
+    return new LevelEventLog(path, kept.keeper)
+  }
+
+  async hold<T>(work: (log: HeldLog) => Promise<T>, options: HoldOptions = {}): Promise<T> {
+    return this.#run((session) => lend(session, work), options)
+  }
+
+  async append(events: readonly HearthEvent[], after: number, options?: HoldOptions): Promise<readonly Recorded[]> {
+    return this.hold((log) => appendAfter(log, events, after), options)
+  }
+
+  /** Ends where the log ended when the iteration began. */
+  async *read(position: number, options: HoldOptions = {}): AsyncGenerator<Recorded> {
+    const end = await this.#run(async (session) => session.head.position, options)
+    for (let after = position; after < end; after += PAGE) {
+      const limit = Math.min(PAGE, end - after)
+      yield* await this.#run((session) => session.records(after, limit), options)
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return void (await this.#settled())
+    this.#closing.abort()
+    await this.#settled()
+    const kept = KEEPERS.get(this.#path)
+    if (kept?.keeper !== this.#keeper || --kept.users > 0) return
+    KEEPERS.delete(this.#path)
+    await this.#keeper.end()
+  }
+
+  async #run<T>(work: (session: LevelSession) => Promise<T>, { signal }: HoldOptions): Promise<T> {
+    const done = this.#keeper.run(work, [this.#closing.signal, ...(signal ? [signal] : [])])
+    this.#running.add(done)
+    try {
+      return await done
+    } finally {
+      this.#running.delete(done)
+    }
+  }
+
+  async #settled(): Promise<void> {
+    await Promise.allSettled(this.#running)
+  }
+}
+
+async function realRoot(root: string): Promise<string> {
+  try {
+    const path = await realpath(root)
+    await realpath(join(path, HEARTH_FOLDER))
+    return path
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw storeFailure(error, `open the cache in ${root}`)
+    throw new HearthError('CACHE_MISSING', `there is no cache in ${root}`, { path: root }, error)
+  }
+}

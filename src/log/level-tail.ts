@@ -1,0 +1,81 @@
+import type { Head, Recorded } from './events.js'
+import { EMPTY_HEAD } from './events.js'
+import type { Database } from './level-database.js'
+import { recordKey } from './level-format.js'
+import { checkFollows, headOf, logCorrupt } from './record.js'
+import { decodeRecord } from './upcast.js'
+
+/**
+ * Records verified when a process opens the log for the first time: about 10 ms. LevelDB cuts a torn tail by itself, and
+ * a cut tail takes its heads along, since both stand in one batch; whatever else is missing or changed is damage.
+ */
+const TAIL = 1000
+const ALL = { gt: '!records!', lt: '!records"' } as const
+
+/**
+ * Checks that the log ends in `head` and that its last records chain. With `seen`, the head that this process verified
+ * last, only what came after it is checked: holds are many and short, and what was verified once is behind us.
+ * @throws HearthError LOG_CORRUPT for a damaged, missing or foreign record.
+ */
+export async function checkTail(database: Database, head: Head, seen: Head | undefined): Promise<void> {
+  const news = head.position - (seen?.position ?? 0)
+  if (news < 0) throw logCorrupt('its last records are lost', { position: head.position, seen: seen?.position ?? 0 })
+  const limit = seen === undefined ? TAIL : Math.min(TAIL, news + 1)
+  const stored = await database.values({ ...ALL, reverse: true, limit }).all()
+  let expected = head
+  for (const text of stored) {
+    const recorded = decodeRecord(text)
+    if (recorded.position !== expected.position || recorded.checksum !== expected.checksum) {
+      throw logCorrupt(`record ${expected.position} is not what its successor says`, { position: expected.position })
+    }
+    expected = { position: recorded.position - 1, checksum: recorded.previous }
+  }
+  if (stored.length < Math.min(limit, head.position)) {
+    throw logCorrupt(`record ${expected.position} is missing`, { position: expected.position })
+  }
+  if (expected.position === 0 && expected.checksum !== EMPTY_HEAD.checksum) throw logCorrupt('its beginning is missing')
+  if (seen !== undefined && seen.position > 0) await checkSeen(database, seen)
+}
+
+/**
+ * Up to `limit` records after a position, each checked against its predecessor.
+ * @throws HearthError LOG_CORRUPT for a damaged or missing record.
+ */
+export async function readRecords(
+  database: Database,
+  head: Head,
+  { after, limit }: { readonly after: number; readonly limit: number },
+): Promise<Recorded[]> {
+  if (after >= head.position) return []
+  let last = after === 0 ? EMPTY_HEAD : headOf(await readRecord(database, after))
+  const records: Recorded[] = []
+  for (const text of await database.values({ gt: recordKey(after), lt: ALL.lt, limit }).all()) {
+    const recorded = decodeRecord(text)
+    checkFollows(recorded, last)
+    last = headOf(recorded)
+    records.push(recorded)
+  }
+  if (records.length < Math.min(limit, head.position - after)) {
+    throw logCorrupt(`record ${last.position + 1} is missing`, { position: last.position + 1 })
+  }
+  return records
+}
+
+/** Whether exactly this record is in the log: settles an append whose outcome was unknown. */
+export async function holdsRecord(database: Database, { position, id }: Recorded): Promise<boolean> {
+  const stored = (await database.get(recordKey(position))) as string | undefined
+  return stored !== undefined && decodeRecord(stored).id === id
+}
+
+async function checkSeen(database: Database, seen: Head): Promise<void> {
+  const { checksum } = await readRecord(database, seen.position)
+  if (checksum !== seen.checksum) {
+    throw logCorrupt(`record ${seen.position} is another one than before`, { position: seen.position })
+  }
+}
+
+async function readRecord(database: Database, position: number): Promise<Recorded> {
+  const stored = (await database.get(recordKey(position))) as string | undefined
+  if (stored === undefined) throw logCorrupt(`record ${position} is missing`, { position })
+  return decodeRecord(stored)
+}
