@@ -1,6 +1,5 @@
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
-import type { ReferenceRecord } from './event-log.js'
 import type { HearthEvent, ReferenceSet } from './events.js'
 
 /** A reference as index.json lists it. */
@@ -12,7 +11,7 @@ export interface Comparison {
   /** What stands there now. */
   readonly theirs: Iterable<IndexEntry>
   /** What the log says. */
-  readonly ours: ReadonlyMap<string, ReferenceRecord>
+  readonly ours: Iterable<IndexEntry>
 }
 
 /**
@@ -23,25 +22,26 @@ export interface Comparison {
 export function adopt({ base, theirs, ours }: Comparison): HearthEvent[] {
   const before = byName(base)
   const now = byName(theirs)
+  const known = byName(ours)
   const events: HearthEvent[] = []
   for (const [reference, { descriptor }] of now) {
-    const own = ours.get(reference)
+    const own = known.get(reference)
     if (sameDescriptor(descriptor, before.get(reference)?.descriptor) || sameDescriptor(descriptor, own?.descriptor)) {
       continue
     }
     // A changed annotation does not change which blobs are complete.
-    const known = own?.descriptor.digest === descriptor.digest ? own : undefined
+    const kept = own?.descriptor.digest === descriptor.digest ? own : undefined
     events.push({
       type: 'ReferenceSet',
       reference,
       descriptor,
-      platforms: known?.platforms ?? [],
-      ...(known?.size !== undefined && { size: known.size }),
+      platforms: kept?.platforms ?? [],
+      ...(kept?.size !== undefined && { size: kept.size }),
       origin: 'adopted',
     })
   }
   for (const [reference, { descriptor }] of before) {
-    const untouched = sameDescriptor(descriptor, ours.get(reference)?.descriptor)
+    const untouched = sameDescriptor(descriptor, known.get(reference)?.descriptor)
     if (!now.has(reference) && untouched) events.push({ type: 'ReferenceRemoved', reference })
   }
   return events

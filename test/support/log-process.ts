@@ -1,6 +1,7 @@
 /**
  * Another process that uses the log of a cache, for tests that need one. Says one thing over the channel to its parent:
  *
+ *     init <root>                    makes the folder a cache, says its format
  *     append <root> <count> <name>   appends `count` blobs one by one, then says how many it was told are durable
  *     hold <root>                    says so when it holds the log, and never lets go
  *     intrude <root>                 opens LevelDB without our lock, says so, and keeps it open
@@ -11,12 +12,16 @@ import { join } from 'node:path'
 import { Level } from 'level'
 import { isHearthError } from '../../src/errors.js'
 import { LevelEventLog } from '../../src/log/level-event-log.js'
+import { openOrInit } from '../../src/materialise/fs-init.js'
 import { LOG_FOLDER } from '../../src/oci/image-layout.js'
 import { blobCommitted } from './a-log.js'
 
 const [, , command, root = '', ...rest] = process.argv
+if (command === 'init') say(await openOrInit(root, { lockTimeoutMs: 60_000 }))
 const log = await LevelEventLog.open(root, { lockTimeoutMs: 60_000 })
 switch (command) {
+  case 'init':
+    break
   case 'append':
     say(await append(Number(rest[0]), rest[1] ?? ''))
     break

@@ -1,0 +1,121 @@
+import { open, readdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { HearthError } from '../errors.js'
+import { acquireLock } from '../lock/fs-lock.js'
+import { errnoOf, storeFailure } from '../log/fs-failure.js'
+import { INDEX_FILE, LINUXKIT_LOCK, MATERIALISED_FILE } from '../oci/image-layout.js'
+import { isTemporaryOf, replaceFile } from './fs-replace-file.js'
+import type { IndexFile, OpenIndexFile } from './index-file.js'
+
+export interface FsIndexFileOptions {
+  /** Of the cache; initialised. */
+  readonly root: string
+  /** How long to wait for a tool that has index.json locked. */
+  readonly lockTimeoutMs: number
+}
+
+/** 100,000 references take some 50 MB. Anything above was not meant to be an index.json. */
+const MAX_BYTES = 256 * 1024 * 1024
+
+/**
+ * index.json of a cache on disk. What we write to it is first kept beside the log as the next base, and becomes the base
+ * once index.json is in place. So a crash at any point leaves us knowing whether index.json is still what we made of it.
+ */
+export class FsIndexFile implements IndexFile {
+  readonly #root: string
+  readonly #lockTimeoutMs: number
+  readonly #index: string
+  readonly #base: string
+  readonly #next: string
+
+  constructor({ root, lockTimeoutMs }: FsIndexFileOptions) {
+    this.#root = root
+    this.#lockTimeoutMs = lockTimeoutMs
+    this.#index = join(root, INDEX_FILE)
+    this.#base = join(root, MATERIALISED_FILE)
+    this.#next = `${this.#base}.next`
+  }
+
+  async exclusively<T>(work: (file: OpenIndexFile) => Promise<T>): Promise<T> {
+    const timeoutMs = this.#lockTimeoutMs
+    // LinuxKit takes an fcntl lock on this file, which an OFD lock excludes. It is LinuxKit's: we leave no mark in it.
+    const lock = await acquireLock(join(this.#root, LINUXKIT_LOCK), {
+      sign: false,
+      timeoutMs,
+      busy: () => new HearthError('STORE_BUSY', `index.json stayed locked for ${timeoutMs} ms`, { timeoutMs }),
+    })
+    try {
+      return await work({
+        current: () => this.read(),
+        base: () => this.#readBase(),
+        replace: (bytes) => this.#replace(bytes),
+      })
+    } finally {
+      await lock.release()
+    }
+  }
+
+  async read(): Promise<Uint8Array | undefined> {
+    return readWhole(this.#index)
+  }
+
+  async #readBase(): Promise<Uint8Array | undefined> {
+    const next = await readWhole(this.#next)
+    if (next === undefined) return readWhole(this.#base)
+    // A crash came between writing `next` and taking it for the base.
+    const current = await this.read()
+    if (current !== undefined && Buffer.compare(current, next) === 0) {
+      await move(this.#next, this.#base)
+      return next
+    }
+    await remove(this.#next)
+    return readWhole(this.#base)
+  }
+
+  async #replace(bytes: Uint8Array): Promise<void> {
+    await this.#sweep()
+    await replaceFile(this.#next, bytes)
+    await replaceFile(this.#index, bytes)
+    // Not fsynced: if a power cut undoes it, `next` is there again and says the same.
+    await move(this.#next, this.#base)
+  }
+
+  /** What a killed process left of its own attempt: nobody else writes while we have the lock. */
+  async #sweep(): Promise<void> {
+    for (const name of await readdir(this.#root)) {
+      if (isTemporaryOf(INDEX_FILE, name)) await remove(join(this.#root, name))
+    }
+  }
+}
+
+async function readWhole(path: string): Promise<Uint8Array | undefined> {
+  try {
+    const file = await open(path, 'r')
+    try {
+      const { size } = await file.stat()
+      if (size > MAX_BYTES) throw new HearthError('LAYOUT_INVALID', `${path} is too large`, { path, size })
+      return await file.readFile()
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined
+    throw error instanceof HearthError ? error : storeFailure(error, `read ${path}`)
+  }
+}
+
+async function move(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to)
+  } catch (error) {
+    throw storeFailure(error, `rename ${from}`)
+  }
+}
+
+async function remove(path: string): Promise<void> {
+  try {
+    await rm(path, { force: true })
+  } catch (error) {
+    throw storeFailure(error, `remove ${path}`)
+  }
+}

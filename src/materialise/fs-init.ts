@@ -1,0 +1,122 @@
+import { mkdir, readFile, rm } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { HearthError } from '../errors.js'
+import { acquireLock } from '../lock/fs-lock.js'
+import { errnoOf, storeFailure } from '../log/fs-failure.js'
+import { syncFolder } from '../log/fs-sync-folder.js'
+import { LevelEventLog } from '../log/level-event-log.js'
+import {
+  BLOBS_FOLDER,
+  CLAIMS_FOLDER,
+  FORMAT_FILE,
+  HEARTH_FOLDER,
+  INDEX_FILE,
+  INGEST_FOLDER,
+  LEASES_FOLDER,
+  OCI_LAYOUT_BYTES,
+  OCI_LAYOUT_FILE,
+} from '../oci/image-layout.js'
+import { type CacheFormat, FORMAT_VERSION, parseFormat, parseOciLayout } from './format.js'
+import { replaceFile } from './fs-replace-file.js'
+import { parseIndexFile } from './image-index.js'
+
+export interface InitOptions {
+  /** How long to wait for another process that initialises the same folder. */
+  readonly lockTimeoutMs: number
+  /** Default: a random UUID. */
+  readonly newId?: () => string
+}
+
+const encoder = new TextEncoder()
+
+/**
+ * The format of the cache in a folder, after making it a cache if it is none yet. What another tool keeps there stays; its
+ * references are adopted when index.json is materialised for the first time. format.json is written last: a folder without
+ * it was never acknowledged as a cache, so a run that was killed on the way is simply repeated. Idempotent; any number of
+ * processes may do it at once.
+ * @throws HearthError FORMAT_UNSUPPORTED when a newer hearth made it, LAYOUT_INVALID when it is an image layout that we do
+ *   not understand: nothing is touched then. STORE_READ_ONLY, NO_SPACE, STORE_FAILED.
+ */
+export async function openOrInit(path: string, options: InitOptions): Promise<CacheFormat> {
+  const root = resolve(path)
+  const format = await readFormat(root)
+  if (format !== undefined) return format
+  await checkLayout(root)
+  await makeFolder(root)
+  await makeFolder(join(root, HEARTH_FOLDER))
+  const lock = await lockInit(root, options.lockTimeoutMs)
+  try {
+    return (await readFormat(root)) ?? (await init(root, options))
+  } finally {
+    // Those who wait for the lock notice that its file is another one, and find format.json.
+    await rm(initLock(root), { force: true })
+    await lock.release()
+  }
+}
+
+/**
+ * The format of a cache; undefined for a folder that is none, or is not there.
+ * @throws HearthError FORMAT_UNSUPPORTED when a newer hearth made it, LAYOUT_INVALID when format.json is damaged.
+ */
+export async function readFormat(path: string): Promise<CacheFormat | undefined> {
+  const text = await readText(join(path, FORMAT_FILE))
+  return text === undefined ? undefined : parseFormat(text)
+}
+
+async function init(root: string, { lockTimeoutMs, newId = () => globalThis.crypto.randomUUID() }: InitOptions) {
+  const layout = join(root, OCI_LAYOUT_FILE)
+  if ((await readText(layout)) === undefined) await replaceFile(layout, encoder.encode(OCI_LAYOUT_BYTES))
+  await makeFolder(join(root, BLOBS_FOLDER), 0o755)
+  for (const folder of [INGEST_FOLDER, CLAIMS_FOLDER, LEASES_FOLDER]) await makeFolder(join(root, folder))
+  await LevelEventLog.init(root, { lockTimeoutMs })
+  const format = { version: FORMAT_VERSION, id: newId() }
+  await replaceFile(join(root, FORMAT_FILE), encoder.encode(JSON.stringify(format)))
+  return format
+}
+
+/** Before anything is written: a layout that cannot be understood must not be found out after a gigabyte was pulled. */
+async function checkLayout(root: string): Promise<void> {
+  const layout = await readText(join(root, OCI_LAYOUT_FILE))
+  if (layout !== undefined) parseOciLayout(layout)
+  const index = await readText(join(root, INDEX_FILE))
+  if (index !== undefined) parseIndexFile(encoder.encode(index))
+}
+
+/** For the owner alone, with its parents, each name durable. */
+async function makeFolder(path: string, mode = 0o700): Promise<void> {
+  try {
+    const first = await mkdir(path, { recursive: true, mode })
+    if (first === undefined) return
+    for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made))
+  } catch (error) {
+    throw error instanceof HearthError ? error : storeFailure(error, `create the folder ${path}`)
+  }
+}
+
+async function readText(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined
+    throw storeFailure(error, `read ${path}`)
+  }
+}
+
+function lockInit(root: string, timeoutMs: number) {
+  return acquireLock(initLock(root), {
+    timeoutMs,
+    busy: ({ pid }) =>
+      new HearthError(
+        'STORE_BUSY',
+        `${pid === undefined ? 'another process' : `process ${pid}`} initialises the cache`,
+        {
+          timeoutMs,
+          ...(pid !== undefined && { pid }),
+        },
+      ),
+  })
+}
+
+function initLock(root: string): string {
+  return join(root, HEARTH_FOLDER, 'init.lock')
+}
