@@ -1,0 +1,98 @@
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { type Checkpoint, contiguousPrefix, emptyCheckpoint, type IngestTarget, resumed } from './checkpoint.js'
+import { readCheckpoint, removeCheckpoints, writeCheckpoint } from './fs-checkpoint-file.js'
+import { hasCode } from './fs-error.js'
+
+export interface IngestOptions extends IngestTarget {
+  /** Identity of this boot of the machine. */
+  readonly boot: string
+}
+
+/** An ingest's open data file, and how far it has come. */
+export interface OpenData {
+  readonly file: number
+  readonly checkpoint: Checkpoint
+}
+
+const { O_RDWR, O_RDONLY, O_CREAT, O_EXCL, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants
+
+/** Where an ingest's bytes stand: what a commit renames. */
+export function ingestDataPath(folder: string): string {
+  return join(folder, 'data')
+}
+
+/** Opens what is left in `folder`, or an empty ingest when that is nothing to be trusted; says on disk which of them. */
+export function openData(folder: string, options: IngestOptions): OpenData {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const opened = resume(folder, options) ?? startOver(folder, options)
+  try {
+    writeCheckpoint(folder, opened.checkpoint)
+  } catch (error) {
+    closeSync(opened.file)
+    throw error
+  }
+  return opened
+}
+
+/** Cuts the ingest to nothing. A crash in between leaves either the old state with its bytes, or no state. */
+export function emptyData(folder: string, file: number): void {
+  removeCheckpoints(folder)
+  // Rare, so it may cost a flush: after a power cut the old state must not come back to vouch for new bytes.
+  const directory = openSync(folder, O_RDONLY | O_DIRECTORY)
+  try {
+    fsyncSync(directory)
+  } finally {
+    closeSync(directory)
+  }
+  ftruncateSync(file, 0)
+}
+
+function startOver(folder: string, options: IngestOptions): OpenData {
+  const path = ingestDataPath(folder)
+  // State before data: a state file must never outlive the bytes it speaks of.
+  removeCheckpoints(folder)
+  rmSync(path, { recursive: true, force: true })
+  const file = openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+  return { file, checkpoint: emptyCheckpoint(options, options.boot) }
+}
+
+function resume(folder: string, options: IngestOptions): OpenData | undefined {
+  const found = readCheckpoint(folder, options, options.boot)
+  if (found === undefined) return undefined
+  const file = openExisting(ingestDataPath(folder))
+  if (file === undefined) return undefined
+  const stat = fstatSync(file)
+  if (!stat.isFile() || stat.nlink !== 1 || stat.size > options.size) {
+    closeSync(file)
+    return undefined
+  }
+  const checkpoint = resumed(found, { boot: options.boot, length: stat.size })
+  // Else the file's length would go on claiming bytes that are not trusted in this boot.
+  if (checkpoint.appending) ftruncateSync(file, contiguousPrefix(checkpoint.written))
+  return { file, checkpoint }
+}
+
+/** Never follows a link, never waits on a pipe. */
+function openExisting(path: string): number | undefined {
+  try {
+    if (!lstatSync(path).isFile()) return undefined
+    // It may be sealed: 0444, by a process that died before the commit.
+    chmodSync(path, 0o600)
+    return openSync(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK)
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ELOOP')) return undefined
+    throw error
+  }
+}
