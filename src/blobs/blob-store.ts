@@ -19,6 +19,7 @@ export interface CommittedBlob extends BlobStat {
 
 /** One entry found under blobs/. `digest` is absent for a stray: a name that is no digest, or not a regular file. */
 export interface BlobEntry {
+  /** Absolute. */
   readonly path: string
   readonly digest?: Digest
   readonly size: number

@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { HearthError, isHearthError } from '../errors.js'
 
 export interface FsErrorContext {
-  /** What was being done: `write`, `fsync`, `rename` … */
+  /** What was being done: `read`, `write`, `fsync`, `rename` … */
   readonly step: string
   readonly path: string
   /** Bytes that had no room. */
@@ -30,7 +30,7 @@ export function storeError(error: unknown, { step, path, needed }: FsErrorContex
     const space = { ...details, ...(needed !== undefined && { needed }), ...(free !== undefined && { free }) }
     return new HearthError('NO_SPACE', `no space left to ${step} ${path}`, space, error)
   }
-  if (hasCode(error, 'EROFS', 'EACCES', 'EPERM')) {
+  if (step !== 'read' && hasCode(error, 'EROFS', 'EACCES', 'EPERM')) {
     return new HearthError('STORE_READ_ONLY', `may not ${step} ${path}: ${errno}`, details, error)
   }
   return new HearthError('STORE_FAILED', `could not ${step} ${path}: ${errno}`, details, error)

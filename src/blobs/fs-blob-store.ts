@@ -1,0 +1,110 @@
+import { lstat, rm, unlink } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { HearthError } from '../errors.js'
+import type { Digest } from '../oci/digest.js'
+import { blobPath } from '../oci/image-layout.js'
+import type { BlobEntry, BlobStat, BlobStore, CommittedBlob, ReadyIngest } from './blob-store.js'
+import { checkDigest } from './check-digest.js'
+import { openBlob, statBlob } from './fs-blob-file.js'
+import { listBlobs } from './fs-blob-list.js'
+import { commitIngests, ingestFolder } from './fs-commit.js'
+import { guardedAsync, hasCode } from './fs-error.js'
+import { ensureFolder, PRIVATE, syncFolder } from './fs-folder.js'
+import { FsIngest } from './fs-ingest.js'
+import { moveToQuarantine } from './fs-quarantine.js'
+
+/** Adapter: the blobs of an OCI image layout on a local disk, with the ingests beside them under .hearth/. */
+export class FsBlobStore implements BlobStore {
+  readonly #root: string
+
+  /** @param root the cache's folder. Nothing is created before it is needed. */
+  constructor(root: string) {
+    this.#root = resolve(root)
+  }
+
+  async stat(digest: Digest): Promise<BlobStat | undefined> {
+    return await statBlob(this.pathOf(digest))
+  }
+
+  async read(digest: Digest, { maxBytes }: { readonly maxBytes: number }): Promise<Uint8Array> {
+    const path = this.pathOf(digest)
+    const { file, size } = await openBlob(path)
+    try {
+      if (size > maxBytes) {
+        throw new HearthError('MANIFEST_TOO_LARGE', `${digest} has ${size} bytes`, { digest, size, maxBytes })
+      }
+      const bytes = Buffer.alloc(size)
+      const { bytesRead } = await guardedAsync({ step: 'read', path }, () => file.read(bytes, 0, size, 0))
+      await checkDigest(digest, bytes.subarray(0, bytesRead))
+      return bytes
+    } finally {
+      await file.close()
+    }
+  }
+
+  pathOf(digest: Digest): string {
+    return join(this.#root, blobPath(digest))
+  }
+
+  async ingestPath(digest: Digest): Promise<string> {
+    const path = ingestFolder(this.#root, { digest })
+    await guardedAsync({ step: 'mkdir', path }, async () => {
+      await ensureFolder(dirname(path), PRIVATE)
+      // A link planted here would lead the worker elsewhere; a file would stop it for ever.
+      if (!(await isFolderOrAbsent(path))) await rm(path)
+    })
+    await ensureFolder(path, PRIVATE)
+    return path
+  }
+
+  async stage(digest: Digest, bytes: Uint8Array): Promise<ReadyIngest> {
+    await checkDigest(digest, bytes)
+    const size = bytes.length
+    // Whatever is resumed here is overwritten as a whole: no boot needs to vouch for it.
+    const ingest = FsIngest.open(await this.ingestPath(digest), { digest, size, boot: 'stage' })
+    try {
+      ingest.write(0, bytes)
+      await ingest.seal('full')
+    } finally {
+      await ingest.close()
+    }
+    return { digest, size }
+  }
+
+  async commit(ingests: readonly ReadyIngest[]): Promise<readonly CommittedBlob[]> {
+    return await commitIngests(this.#root, ingests)
+  }
+
+  async remove(digests: readonly Digest[]): Promise<void> {
+    for (const digest of digests) await this.#unlink(this.pathOf(digest))
+    for (const folder of new Set(digests.map((digest) => dirname(this.pathOf(digest))))) await syncFolder(folder)
+  }
+
+  async quarantine(digest: Digest): Promise<void> {
+    await moveToQuarantine(this.#root, digest)
+  }
+
+  list(): AsyncIterable<BlobEntry> {
+    return listBlobs(this.#root)
+  }
+
+  async #unlink(path: string): Promise<void> {
+    await guardedAsync({ step: 'remove', path }, async () => {
+      try {
+        await unlink(path)
+      } catch (error) {
+        // EISDIR: a folder in a blob's place counts as absent, here as everywhere.
+        if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'EISDIR')) throw error
+      }
+    })
+  }
+}
+
+async function isFolderOrAbsent(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isDirectory()
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return true
+    throw error
+  }
+}

@@ -1,0 +1,44 @@
+import { type FileHandle, mkdir, open } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { guardedAsync, hasCode } from './fs-error.js'
+
+/** Everything under .hearth is ours alone, whatever the umask. */
+export const PRIVATE = 0o700
+/** Blobs are for other tools to read; nobody else may ever write them, even under umask 000. */
+export const READABLE = 0o755
+
+/** Creates a folder and its parents. Gives the folders whose entries changed: theirs is the fsync. */
+export async function ensureFolder(path: string, mode: number): Promise<readonly string[]> {
+  return await guardedAsync({ step: 'mkdir', path }, async () => {
+    const topmost = await mkdir(path, { recursive: true, mode })
+    if (topmost === undefined) return []
+    const changed: string[] = []
+    for (let folder = path; folder.length >= topmost.length; folder = dirname(folder)) changed.push(dirname(folder))
+    return changed
+  })
+}
+
+/**
+ * Makes creations, renames and removals in this folder survive a power cut. A folder that is gone needs none.
+ * @throws HearthError STORE_FAILED when the disk refused.
+ */
+export async function syncFolder(path: string): Promise<void> {
+  await guardedAsync({ step: 'fsync', path }, async () => {
+    const folder = await openFolder(path)
+    if (folder === undefined) return
+    try {
+      await folder.sync()
+    } finally {
+      await folder.close()
+    }
+  })
+}
+
+async function openFolder(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, 'r')
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined
+    throw error
+  }
+}

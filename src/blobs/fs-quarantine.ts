@@ -1,0 +1,33 @@
+import { rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Digest } from '../oci/digest.js'
+import { blobPath, digestFileName, HEARTH_FOLDER } from '../oci/image-layout.js'
+import { guardedAsync, hasCode } from './fs-error.js'
+import { ensureFolder, PRIVATE, syncFolder } from './fs-folder.js'
+
+/** Where the damaged bytes of a blob are kept; the latest of each digest. */
+export function quarantinePath(root: string, digest: Digest): string {
+  return join(root, HEARTH_FOLDER, 'quarantine', digestFileName(digest))
+}
+
+/** Moves whatever stands in a blob's place, file or not, out of blobs/. Nothing there: nothing to do. Idempotent. */
+export async function moveToQuarantine(root: string, digest: Digest): Promise<void> {
+  const from = join(root, blobPath(digest))
+  const to = quarantinePath(root, digest)
+  await ensureFolder(dirname(to), PRIVATE)
+  const moved = await guardedAsync({ step: 'rename', path: from }, async () => {
+    try {
+      // A rename replaces neither a folder by a file nor the other way round.
+      await rm(to, { recursive: true, force: true })
+      await rename(from, to)
+      return true
+    } catch (error) {
+      if (hasCode(error, 'ENOENT', 'ENOTDIR')) return false
+      throw error
+    }
+  })
+  if (!moved) return
+  // First where it went: a power cut in between must not lose the name altogether.
+  await syncFolder(dirname(to))
+  await syncFolder(dirname(from))
+}
