@@ -105,8 +105,10 @@ export function encodeCheckpoint({ digest, size, boot, appending, written, synce
 export function decodeCheckpoint(text: string, target: IngestTarget): Checkpoint | undefined {
   const value = parseJson(text)
   if (!isCheckpoint(value) || value.digest !== target.digest || value.size !== target.size) return undefined
+  const { digest, size, boot, appending, written, synced } = value
+  const checkpoint = { digest, size, boot, appending, written, synced }
   // Encoding is deterministic, so equality checks version, field order and checksum at once.
-  return encodeCheckpoint(value) === text ? value : undefined
+  return encodeCheckpoint(checkpoint) === text ? checkpoint : undefined
 }
 
 function parseJson(text: string): unknown {

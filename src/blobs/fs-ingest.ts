@@ -1,15 +1,4 @@
-import {
-  closeSync,
-  constants,
-  fchmodSync,
-  fdatasync,
-  fstatSync,
-  fsync,
-  openSync,
-  readSync,
-  rmSync,
-  writeSync,
-} from 'node:fs'
+import { closeSync, constants, fchmodSync, fdatasync, fsync, openSync, readSync, rmSync, writeSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { HearthError, isHearthError } from '../errors.js'
 import {
@@ -133,12 +122,13 @@ export class FsIngest {
    */
   async seal(durability: 'full' | 'relaxed'): Promise<void> {
     await this.#flushing
+    const file = this.#open()
     this.#checkComplete()
     this.checkpoint()
     await this.#orAbandon('seal', async () => {
-      fchmodSync(this.#open(), 0o444)
+      fchmodSync(file, 0o444)
       // Not fdatasync: the mode changed too.
-      if (durability === 'full') await syncFile(this.#open())
+      if (durability === 'full') await syncFile(file)
       this.#close()
     })
   }
@@ -172,16 +162,23 @@ export class FsIngest {
       try {
         await run()
       } catch (error) {
-        if (this.#file >= 0) this.#close()
-        rmSync(this.#folder, { recursive: true, force: true })
+        this.#abandon()
         throw error
       }
     })
   }
 
+  #abandon(): void {
+    try {
+      if (this.#file >= 0) this.#close()
+    } finally {
+      rmSync(this.#folder, { recursive: true, force: true })
+    }
+  }
+
   #checkComplete(): void {
     const { size, written } = this.#checkpoint
-    const actual = Math.min(contiguousPrefix(written), fstatSync(this.#open()).size)
+    const actual = contiguousPrefix(written)
     if (actual === size) return
     throw new HearthError('SIZE_MISMATCH', `${actual} of ${size} bytes are there`, { expected: size, actual })
   }

@@ -47,6 +47,8 @@ function newHolder(): Holder {
 /** Resolves with the promise or with the signal, whichever comes first. */
 async function untilAborted(done: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
   if (signal === undefined) return await done
+  // Listeners do not hear of what is past: `onWait` itself may have aborted.
+  if (signal.aborted) return
   let stop = () => {}
   const stopped = new Promise<void>((resolve) => {
     stop = resolve

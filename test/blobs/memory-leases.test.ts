@@ -1,0 +1,4 @@
+import { MemoryLeases } from '../../src/blobs/memory-leases.js'
+import { leasesContract } from '../contract/leases.contract.js'
+
+leasesContract('MemoryLeases', async () => new MemoryLeases())
