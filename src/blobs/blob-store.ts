@@ -38,10 +38,16 @@ export interface BlobStore {
 
   /** Absolute path of the blob's file, for the workers. */
   pathOf(digest: Digest): string
-  /** Absolute path of the folder in which this blob's ingest lives; created when missing. Idempotent. */
+  /**
+   * Absolute path of the folder in which this blob's ingest lives; created when missing. Idempotent. Assumes that the
+   * caller holds the blob's claim until the ingest is committed or left.
+   */
   ingestPath(digest: Digest): Promise<string>
 
-  /** Writes and fsyncs bytes that are in memory (manifests) into an ingest, ready for commit. Verifies them first. */
+  /**
+   * Writes and fsyncs bytes that are in memory (manifests) into an ingest of their own, ready for commit by this store.
+   * Verifies them first. Needs no claim. @throws HearthError DIGEST_MISMATCH, NO_SPACE, STORE_READ_ONLY or STORE_FAILED.
+   */
   stage(digest: Digest, bytes: Uint8Array): Promise<ReadyIngest>
 
   /**

@@ -2,12 +2,12 @@ import { lstat, rm, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { HearthError } from '../errors.js'
 import type { Digest } from '../oci/digest.js'
-import { blobPath } from '../oci/image-layout.js'
+import { blobPath, digestFileName, INGEST_FOLDER } from '../oci/image-layout.js'
 import type { BlobEntry, BlobStat, BlobStore, CommittedBlob, ReadyIngest } from './blob-store.js'
 import { checkDigest } from './check-digest.js'
 import { openBlob, statBlob } from './fs-blob-file.js'
 import { listBlobs } from './fs-blob-list.js'
-import { commitIngests, ingestFolder } from './fs-commit.js'
+import { commitIngests } from './fs-commit.js'
 import { guardedAsync, hasCode } from './fs-error.js'
 import { ensureFolder, PRIVATE, syncFolder } from './fs-folder.js'
 import { FsIngest } from './fs-ingest.js'
@@ -16,6 +16,8 @@ import { moveToQuarantine } from './fs-quarantine.js'
 /** Adapter: the blobs of an OCI image layout on a local disk, with the ingests beside them under .hearth/. */
 export class FsBlobStore implements BlobStore {
   readonly #root: string
+  /** Folders of what was staged and is not committed yet. */
+  readonly #staged = new Map<Digest, Promise<string>>()
 
   /** @param root the cache's folder. Nothing is created before it is needed. */
   constructor(root: string) {
@@ -47,7 +49,7 @@ export class FsBlobStore implements BlobStore {
   }
 
   async ingestPath(digest: Digest): Promise<string> {
-    const path = ingestFolder(this.#root, { digest })
+    const path = this.#ingestFolder(digest)
     await guardedAsync({ step: 'mkdir', path }, async () => {
       await ensureFolder(dirname(path), PRIVATE)
       // A link planted here would lead the worker elsewhere; a file would stop it for ever.
@@ -59,20 +61,25 @@ export class FsBlobStore implements BlobStore {
 
   async stage(digest: Digest, bytes: Uint8Array): Promise<ReadyIngest> {
     await checkDigest(digest, bytes)
-    const size = bytes.length
-    // Whatever is resumed here is overwritten as a whole: no boot needs to vouch for it.
-    const ingest = FsIngest.open(await this.ingestPath(digest), { digest, size, boot: 'stage' })
+    const staged = this.#staged.get(digest) ?? this.#write(digest, bytes)
+    this.#staged.set(digest, staged)
     try {
-      ingest.write(0, bytes)
-      await ingest.seal('full')
-    } finally {
-      await ingest.close()
+      await staged
+    } catch (error) {
+      this.#staged.delete(digest)
+      throw error
     }
-    return { digest, size }
+    return { digest, size: bytes.length }
   }
 
   async commit(ingests: readonly ReadyIngest[]): Promise<readonly CommittedBlob[]> {
-    return await commitIngests(this.#root, ingests)
+    const sealed = ingests.map(async (ingest) => {
+      const folder = (await this.#staged.get(ingest.digest)) ?? this.#ingestFolder(ingest.digest)
+      return { ...ingest, folder }
+    })
+    const committed = await commitIngests(this.#root, await Promise.all(sealed))
+    for (const { digest } of committed) this.#staged.delete(digest)
+    return committed
   }
 
   async remove(digests: readonly Digest[]): Promise<void> {
@@ -86,6 +93,24 @@ export class FsBlobStore implements BlobStore {
 
   list(): AsyncIterable<BlobEntry> {
     return listBlobs(this.#root)
+  }
+
+  #ingestFolder(digest: Digest): string {
+    return join(this.#root, INGEST_FOLDER, digestFileName(digest))
+  }
+
+  /** In a folder of its own: whoever stages holds no claim, and another process may stage the same bytes. */
+  async #write(digest: Digest, bytes: Uint8Array): Promise<string> {
+    const folder = `${this.#ingestFolder(digest)}.${globalThis.crypto.randomUUID()}`
+    // It is never resumed, so no boot has to vouch for it.
+    const ingest = FsIngest.open(folder, { digest, size: bytes.length, boot: '' })
+    try {
+      ingest.write(0, bytes)
+      await ingest.seal('full')
+    } finally {
+      await ingest.close()
+    }
+    return folder
   }
 
   async #unlink(path: string): Promise<void> {

@@ -2,7 +2,7 @@ import type { Stats } from 'node:fs'
 import { lstat, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { HearthError } from '../errors.js'
-import { blobPath, digestFileName, INGEST_FOLDER } from '../oci/image-layout.js'
+import { blobPath } from '../oci/image-layout.js'
 import type { CommittedBlob, ReadyIngest } from './blob-store.js'
 import { removeCheckpoints } from './fs-checkpoint-file.js'
 import { guardedAsync, hasCode } from './fs-error.js'
@@ -10,9 +10,9 @@ import { ensureFolder, READABLE, syncFolder } from './fs-folder.js'
 import { ingestDataPath } from './fs-ingest-data.js'
 import { moveToQuarantine } from './fs-quarantine.js'
 
-/** Where the ingest of a blob stands in the cache at `root`. */
-export function ingestFolder(root: string, { digest }: Pick<ReadyIngest, 'digest'>): string {
-  return join(root, INGEST_FOLDER, digestFileName(digest))
+/** A sealed ingest and its folder. */
+export interface SealedIngest extends ReadyIngest {
+  readonly folder: string
 }
 
 /**
@@ -22,27 +22,27 @@ export function ingestFolder(root: string, { digest }: Pick<ReadyIngest, 'digest
  * @throws HearthError SIZE_MISMATCH or BLOB_UNKNOWN, before anything is visible, when an ingest is not what it should be;
  *   STORE_FAILED when the disk refused: what was renamed by then may be lost in a power cut, so it must not be recorded.
  */
-export async function commitIngests(root: string, ingests: readonly ReadyIngest[]): Promise<readonly CommittedBlob[]> {
+export async function commitIngests(root: string, ingests: readonly SealedIngest[]): Promise<readonly CommittedBlob[]> {
   const distinct = [...new Map(ingests.map((ingest) => [ingest.digest, ingest])).values()]
   const found = await Promise.all(distinct.map((ingest) => inspect(root, ingest)))
   const changed = await ensureFolders(found.map(({ target }) => dirname(target)))
   for (const blob of found) if (blob.staged) await moveIntoPlace(root, blob)
   for (const folder of changed) await syncFolder(folder)
-  await Promise.all(distinct.map((ingest) => removeIngest(ingestFolder(root, ingest))))
+  await Promise.all(distinct.map(({ folder }) => removeIngest(folder)))
   return found.map(({ ingest, stat }) => ({ digest: ingest.digest, size: stat.size, mtimeMs: stat.mtimeMs }))
 }
 
 interface Found {
-  readonly ingest: ReadyIngest
+  readonly ingest: SealedIngest
   /** False when an earlier call, cut short, has renamed it already. */
   readonly staged: boolean
   readonly target: string
   readonly stat: Stats
 }
 
-async function inspect(root: string, ingest: ReadyIngest): Promise<Found> {
+async function inspect(root: string, ingest: SealedIngest): Promise<Found> {
   const target = join(root, blobPath(ingest.digest))
-  const staged = await lstatIfAny(ingestDataPath(ingestFolder(root, ingest)))
+  const staged = await lstatIfAny(ingestDataPath(ingest.folder))
   const stat = staged ?? (await lstatIfAny(target))
   const { digest, size: expected } = ingest
   if (!stat?.isFile()) throw new HearthError('BLOB_UNKNOWN', `nothing is staged for ${digest}`, { digest })
@@ -64,11 +64,13 @@ async function ensureFolders(folders: readonly string[]): Promise<ReadonlySet<st
 }
 
 async function moveIntoPlace(root: string, { ingest, target }: Found): Promise<void> {
-  const data = ingestDataPath(ingestFolder(root, ingest))
+  const data = ingestDataPath(ingest.folder)
   await guardedAsync({ step: 'rename', path: target }, async () => {
     try {
       await rename(data, target)
     } catch (error) {
+      // Another call of this process commits the same ingest, and was faster.
+      if (hasCode(error, 'ENOENT') && (await lstatIfAny(target))?.size === ingest.size) return
       // A folder in the blob's place: the one thing that a rename does not replace.
       if (!hasCode(error, 'EISDIR', 'ENOTEMPTY', 'EEXIST')) throw error
       await moveToQuarantine(root, ingest.digest)

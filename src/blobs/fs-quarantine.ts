@@ -5,15 +5,13 @@ import { blobPath, digestFileName, HEARTH_FOLDER } from '../oci/image-layout.js'
 import { guardedAsync, hasCode } from './fs-error.js'
 import { ensureFolder, PRIVATE, syncFolder } from './fs-folder.js'
 
-/** Where the damaged bytes of a blob are kept; the latest of each digest. */
-export function quarantinePath(root: string, digest: Digest): string {
-  return join(root, HEARTH_FOLDER, 'quarantine', digestFileName(digest))
-}
-
-/** Moves whatever stands in a blob's place, file or not, out of blobs/. Nothing there: nothing to do. Idempotent. */
+/**
+ * Moves whatever stands in a blob's place, file or not, out of blobs/; the latest of each digest is kept. Nothing there:
+ * nothing to do. Idempotent.
+ */
 export async function moveToQuarantine(root: string, digest: Digest): Promise<void> {
   const from = join(root, blobPath(digest))
-  const to = quarantinePath(root, digest)
+  const to = join(root, HEARTH_FOLDER, 'quarantine', digestFileName(digest))
   await ensureFolder(dirname(to), PRIVATE)
   const moved = await guardedAsync({ step: 'rename', path: from }, async () => {
     try {

@@ -49,7 +49,7 @@ export class MemoryBlobStore implements BlobStore {
 
   async commit(ingests: readonly ReadyIngest[]): Promise<readonly CommittedBlob[]> {
     for (const ingest of ingests) this.#check(ingest)
-    return ingests.map(({ digest }) => {
+    return [...new Set(ingests.map(({ digest }) => digest))].map((digest) => {
       const staged = this.#ingests.get(digest)
       if (staged !== undefined) this.put(this.pathOf(digest), staged)
       this.#ingests.delete(digest)

@@ -22,6 +22,7 @@ import { isHearthError } from '../../src/errors.js'
 import { INGEST_FOLDER } from '../../src/oci/image-layout.js'
 import { blobStoreContract } from '../contract/blob-store.contract.js'
 import { aBlob } from '../support/a-blob.js'
+import { aPipe } from '../support/a-pipe.js'
 import { tempDir } from '../support/temp-dir.js'
 
 // One for the file: a hook's own folder would be gone when the hook ends.
@@ -46,7 +47,7 @@ const PLANTS = {
     await writeFile(join(path, '..', '..', '..', 'elsewhere'), blob.bytes)
     await symlink(join('..', '..', 'elsewhere'), path)
   },
-  pipe: async (path: string) => void execFileSync('mkfifo', [path]),
+  pipe: async (path: string) => aPipe(path),
 }
 
 describe('FsBlobStore', () => {
@@ -146,22 +147,32 @@ describe('FsBlobStore', () => {
   })
 
   it('finishes a commit that a crash cut short after its rename', async () => {
-    const ready = await store.stage(blob.digest, blob.bytes)
     const folder = await store.ingestPath(blob.digest)
-    await mkdir(dirname(store.pathOf(blob.digest)), { recursive: true })
-    await put(store.pathOf(blob.digest), blob.bytes)
+    await FsIngest.open(folder, { digest: blob.digest, size: blob.size, boot: 'one' }).close()
     await unlink(join(folder, 'data'))
-    assert.equal((await store.commit([ready])).length, 1)
+    await put(store.pathOf(blob.digest), blob.bytes)
+    const [committed] = await store.commit([{ digest: blob.digest, size: blob.size }])
+    assert.equal(committed?.size, blob.size)
     assert.deepEqual(await readdir(dirname(folder)), [])
   })
 
-  it('stages over whatever an earlier download of the same blob left', async () => {
+  it('stages beside an ingest of the same blob that another process is writing', async () => {
     const folder = await store.ingestPath(blob.digest)
     const ingest = FsIngest.open(folder, { digest: blob.digest, size: blob.size, boot: 'one' })
-    ingest.write(5, Buffer.from('wrong'))
-    await ingest.close()
-    await save()
+    ingest.write(0, blob.bytes.subarray(0, 5))
+    await Promise.all([save(), new FsBlobStore(root).stage(blob.digest, blob.bytes)])
+    ingest.write(5, blob.bytes.subarray(5))
+    await ingest.seal('full')
+    assert.deepEqual(await readFile(join(folder, 'data')), Buffer.from(blob.bytes))
     assert.deepEqual(await store.read(blob.digest, ANY_SIZE), Buffer.from(blob.bytes))
+  })
+
+  it('commits what several processes staged, one after another or at once', async () => {
+    const stores = Array.from({ length: 4 }, () => new FsBlobStore(root))
+    const commits = stores.map(async (each) => each.commit([await each.stage(blob.digest, blob.bytes)]))
+    for (const [committed] of await Promise.all(commits)) assert.equal(committed?.digest, blob.digest)
+    assert.deepEqual(await store.read(blob.digest, ANY_SIZE), Buffer.from(blob.bytes))
+    assert.deepEqual(await readdir(join(root, INGEST_FOLDER)), [])
   })
 
   it('replaces a file or a link where an ingest should be', async () => {

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import {
   closeSync,
   existsSync,
@@ -21,6 +20,7 @@ import { contiguousPrefix } from '../../src/blobs/checkpoint.js'
 import { FsIngest } from '../../src/blobs/fs-ingest.js'
 import { isHearthError } from '../../src/errors.js'
 import { aBlob } from '../support/a-blob.js'
+import { aPipe } from '../support/a-pipe.js'
 import { forked, kill } from '../support/forked.js'
 import { tempDir } from '../support/temp-dir.js'
 
@@ -201,7 +201,7 @@ describe('FsIngest', () => {
   })
 
   it('replaces a folder or a pipe in the place of its data', async () => {
-    for (const plant of [() => mkdirSync(join(dataPath(), 'deep'), { recursive: true }), () => mkfifo(dataPath())]) {
+    for (const plant of [() => mkdirSync(join(dataPath(), 'deep'), { recursive: true }), () => aPipe(dataPath())]) {
       await halfWritten()
       rmSync(dataPath(), { recursive: true })
       plant()
@@ -335,10 +335,6 @@ describe('FsIngest', () => {
     })
   }
 })
-
-function mkfifo(path: string): void {
-  execFileSync('mkfifo', [path])
-}
 
 /** This process's descriptor of a file: closing it makes the next call on it fail as a broken disk would. */
 function descriptorOf(path: string): number {

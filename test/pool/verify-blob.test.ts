@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { mkdtemp, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { createControl, reportedBytes, requestStop } from '../../src/pool/task-control.js'
 import verifyBlob from '../../workers/verify-blob.js'
 import { aBlob } from '../support/a-blob.js'
+import { aPipe } from '../support/a-pipe.js'
 import { tempDir } from '../support/temp-dir.js'
 
 const scratch = await tempDir()
@@ -27,7 +27,7 @@ describe('the verify-blob task', () => {
   it('does not wait for somebody to write into a planted pipe', async () => {
     const task = await aTask()
     const pipe = `${task.path}.pipe`
-    execFileSync('mkfifo', [pipe])
+    aPipe(pipe)
     const outcome = await verifyBlob({ ...task, path: pipe })
     assert.ok(!outcome.ok && outcome.failure.code === 'BLOB_UNKNOWN')
   })
