@@ -2,7 +2,7 @@ import type { Stats } from 'node:fs'
 import { lstat, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { HearthError } from '../errors.js'
-import { blobPath } from '../oci/image-layout.js'
+import { BLOBS_FOLDER, blobPath } from '../oci/image-layout.js'
 import type { CommittedBlob, ReadyIngest } from './blob-store.js'
 import { removeCheckpoints } from './fs-checkpoint-file.js'
 import { guardedAsync, hasCode } from './fs-error.js'
@@ -16,8 +16,8 @@ export interface SealedIngest extends ReadyIngest {
 }
 
 /**
- * Makes a group of sealed ingests visible: the only way a blob appears under blobs/. Each is renamed, then every folder
- * whose entries changed is fsynced once, then the empty ingests go (RELIABILITY 2.1). A crash anywhere leaves whole blobs
+ * Makes a group of sealed ingests visible: the only way a blob appears under blobs/. Each is renamed, then every folder on
+ * the way to it is fsynced once, then the empty ingests go (RELIABILITY 2.1). A crash anywhere leaves whole blobs
  * and whole ingests; the same call again finishes the work. A blob that is there already is replaced, which heals it.
  * @throws HearthError SIZE_MISMATCH or BLOB_UNKNOWN, before anything is visible, when an ingest is not what it should be;
  *   STORE_FAILED when the disk refused: what was renamed by then may be lost in a power cut, so it must not be recorded.
@@ -25,9 +25,13 @@ export interface SealedIngest extends ReadyIngest {
 export async function commitIngests(root: string, ingests: readonly SealedIngest[]): Promise<readonly CommittedBlob[]> {
   const distinct = [...new Map(ingests.map((ingest) => [ingest.digest, ingest])).values()]
   const found = await Promise.all(distinct.map((ingest) => inspect(root, ingest)))
-  const changed = await ensureFolders(found.map(({ target }) => dirname(target)))
+  const folders = new Set(found.map(({ target }) => dirname(target)))
+  for (const folder of folders) await ensureFolder(folder, READABLE)
   for (const blob of found) if (blob.staged) await moveIntoPlace(root, blob)
-  for (const folder of changed) await syncFolder(folder)
+  // The parents too, always: whoever created these folders may have died before it could fsync them. Where nothing
+  // changed, an fsync costs next to nothing.
+  const parents = folders.size > 0 ? [root, join(root, BLOBS_FOLDER)] : []
+  for (const folder of [...parents, ...folders]) await syncFolder(folder)
   await Promise.all(distinct.map(({ folder }) => removeIngest(folder)))
   return found.map(({ ingest, stat }) => ({ digest: ingest.digest, size: stat.size, mtimeMs: stat.mtimeMs }))
 }
@@ -51,16 +55,6 @@ async function inspect(root: string, ingest: SealedIngest): Promise<Found> {
     throw new HearthError('SIZE_MISMATCH', `the ingest of ${digest} has another size`, details)
   }
   return { ingest, staged: staged !== undefined, target, stat }
-}
-
-/** Gives every folder that needs an fsync: parents before children, so that no entry hangs from a lost folder. */
-async function ensureFolders(folders: readonly string[]): Promise<ReadonlySet<string>> {
-  const changed = new Set<string>()
-  for (const folder of new Set(folders)) {
-    for (const parent of await ensureFolder(folder, READABLE)) changed.add(parent)
-    changed.add(folder)
-  }
-  return new Set([...changed].sort((left, right) => left.length - right.length))
 }
 
 async function moveIntoPlace(root: string, { ingest, target }: Found): Promise<void> {

@@ -1,5 +1,4 @@
 import { type FileHandle, mkdir, open } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { guardedAsync, hasCode } from './fs-error.js'
 
 /** Everything under .hearth is ours alone, whatever the umask. */
@@ -7,15 +6,9 @@ export const PRIVATE = 0o700
 /** Blobs are for other tools to read; nobody else may ever write them, even under umask 000. */
 export const READABLE = 0o755
 
-/** Creates a folder and its parents. Gives the folders whose entries changed: theirs is the fsync. */
-export async function ensureFolder(path: string, mode: number): Promise<readonly string[]> {
-  return await guardedAsync({ step: 'mkdir', path }, async () => {
-    const topmost = await mkdir(path, { recursive: true, mode })
-    if (topmost === undefined) return []
-    const changed: string[] = []
-    for (let folder = path; folder.length >= topmost.length; folder = dirname(folder)) changed.push(dirname(folder))
-    return changed
-  })
+/** Creates a folder and its parents where they are missing. */
+export async function ensureFolder(path: string, mode: number): Promise<void> {
+  await guardedAsync({ step: 'mkdir', path }, () => mkdir(path, { recursive: true, mode }))
 }
 
 /**
