@@ -1,0 +1,94 @@
+import { type ErrorCode, HearthError } from '../errors.js'
+import { allHeaders, type HeaderFields } from './header-fields.js'
+import { retryAfterMs } from './retry-after.js'
+import { serverText } from './server-text.js'
+import type { Step, Where } from './where.js'
+
+/** A response that is not what was asked for. */
+export interface RefusedResponse {
+  readonly status: number
+  readonly headers: HeaderFields
+  /** At most 64 KiB, as received. */
+  readonly body?: Uint8Array
+  readonly host: string
+  readonly step: Step
+  /** Milliseconds since 1970, for a Retry-After date. */
+  readonly now: number
+}
+
+/** Enough for any real challenge; an error is no place for more. */
+const MAX_CHALLENGE_CHARACTERS = 2048
+
+const UNKNOWN: Readonly<Record<Step, ErrorCode>> = {
+  resolve: 'MANIFEST_UNKNOWN',
+  manifest: 'MANIFEST_UNKNOWN',
+  blob: 'BLOB_UNKNOWN',
+  tags: 'NAME_UNKNOWN',
+  token: 'PROTOCOL_ERROR',
+}
+/** The distribution-spec's codes that say more than a 404 does. */
+const NAMED_UNKNOWN: ReadonlySet<string> = new Set(['MANIFEST_UNKNOWN', 'BLOB_UNKNOWN', 'NAME_UNKNOWN'])
+
+/**
+ * The error that a status other than success stands for. Its details hold `host`, `step`, `status`, and where they were
+ * sent `retryAfterMs`, the registry's own code (`reason`) and the `challenge` of a 401.
+ * Spec: distribution-spec v1.1 "Error Codes".
+ */
+export function statusError(response: RefusedResponse): HearthError {
+  const { status, headers, host, step } = response
+  const { reason, message } = parseErrorBody(response.body, step)
+  const pause = retryAfterMs(headers, response.now)
+  const challenge = allHeaders(headers, 'www-authenticate').join(', ').slice(0, MAX_CHALLENGE_CHARACTERS)
+  return new HearthError(codeOf(status, step, reason), describe({ host, step }, status, message ?? reason), {
+    host,
+    step,
+    status,
+    ...(pause !== undefined && { retryAfterMs: pause }),
+    ...(reason !== undefined && { reason }),
+    ...(status === 401 && challenge !== '' && { challenge }),
+  })
+}
+
+function describe({ host, step }: Where, status: number, text: string | undefined): string {
+  const hint = status === 407 ? ' (from a proxy)' : ''
+  return `${host} answered ${status}${hint} to ${step}${text === undefined ? '' : `: ${text}`}`
+}
+
+function codeOf(status: number, step: Step, reason: string | undefined): ErrorCode {
+  if (status === 401) return 'UNAUTHORIZED'
+  // OAuth2 answers 400 for credentials it does not accept: RFC 6749 section 5.2.
+  if (status === 400 && step === 'token') return 'UNAUTHORIZED'
+  if (status === 429 || reason === 'TOOMANYREQUESTS') return 'TOOMANYREQUESTS'
+  if (status === 403) return 'DENIED'
+  if (status === 404 || status === 410) {
+    return step !== 'token' && reason !== undefined && NAMED_UNKNOWN.has(reason) ? (reason as ErrorCode) : UNKNOWN[step]
+  }
+  if (status === 408 || status === 425 || status >= 500) return 'REGISTRY_UNAVAILABLE'
+  if (status === 416) return 'RANGE_INVALID'
+  if (status === 405 || status === 406 || status === 415) return 'UNSUPPORTED'
+  return 'PROTOCOL_ERROR'
+}
+
+/** Never throws: the body is a hint. A token server's free text is left out, it has just been sent a password. */
+function parseErrorBody(body: Uint8Array | undefined, step: Step): { reason?: string; message?: string } {
+  const document = parseObject(body)
+  const errors: unknown = document?.errors
+  const first: unknown = Array.isArray(errors) ? errors[0] : undefined
+  const { code, message } = (typeof first === 'object' && first !== null ? first : {}) as Record<string, unknown>
+  const reason = typeof code === 'string' ? code : document?.error
+  return {
+    ...(typeof reason === 'string' && /^[A-Za-z0-9_]{1,64}$/.test(reason) && { reason }),
+    ...(typeof message === 'string' && message !== '' && step !== 'token' && { message: serverText(message) }),
+  }
+}
+
+function parseObject(body: Uint8Array | undefined): Record<string, unknown> | undefined {
+  if (body === undefined || body.length === 0) return undefined
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(body))
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}

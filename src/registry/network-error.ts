@@ -1,0 +1,107 @@
+import { type ErrorCode, HearthError, isHearthError } from '../errors.js'
+import { serverText } from './server-text.js'
+import type { Where } from './where.js'
+
+/** What undici, Node's sockets, resolver and TLS call their failures, and what we call them. */
+const CODES: Readonly<Record<string, ErrorCode>> = {
+  UND_ERR_CONNECT_TIMEOUT: 'TIMEOUT',
+  UND_ERR_HEADERS_TIMEOUT: 'TIMEOUT',
+  UND_ERR_BODY_TIMEOUT: 'TIMEOUT',
+  ETIMEDOUT: 'TIMEOUT',
+  ECONNREFUSED: 'CONNECTION_FAILED',
+  EHOSTUNREACH: 'CONNECTION_FAILED',
+  ENETUNREACH: 'CONNECTION_FAILED',
+  ENETDOWN: 'CONNECTION_FAILED',
+  EADDRNOTAVAIL: 'CONNECTION_FAILED',
+  EAI_AGAIN: 'CONNECTION_FAILED',
+  EAI_FAIL: 'CONNECTION_FAILED',
+  ETIMEOUT: 'CONNECTION_FAILED',
+  ESERVFAIL: 'CONNECTION_FAILED',
+  EMFILE: 'CONNECTION_FAILED',
+  ENFILE: 'CONNECTION_FAILED',
+  // A proxy's answer to CONNECT other than 200.
+  UND_ERR_ABORTED: 'CONNECTION_FAILED',
+  ENOTFOUND: 'HOST_UNKNOWN',
+  ECONNRESET: 'CONNECTION_LOST',
+  ECONNABORTED: 'CONNECTION_LOST',
+  EPIPE: 'CONNECTION_LOST',
+  UND_ERR_SOCKET: 'CONNECTION_LOST',
+  UND_ERR_HEADERS_OVERFLOW: 'PROTOCOL_ERROR',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'PROTOCOL_ERROR',
+  UND_ERR_RES_EXCEEDED_MAX_SIZE: 'PROTOCOL_ERROR',
+  UND_ERR_RESPONSE: 'PROTOCOL_ERROR',
+  UND_ERR_CLOSED: 'ABORTED',
+  UND_ERR_DESTROYED: 'ABORTED',
+  EPROTO: 'TLS_FAILED',
+  HOSTNAME_MISMATCH: 'TLS_FAILED',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'TLS_FAILED',
+  SELF_SIGNED_CERT_IN_CHAIN: 'TLS_FAILED',
+  INVALID_CA: 'TLS_FAILED',
+  INVALID_PURPOSE: 'TLS_FAILED',
+  PATH_LENGTH_EXCEEDED: 'TLS_FAILED',
+}
+const FAMILIES: readonly (readonly [RegExp, ErrorCode])[] = [
+  [/^HPE_/, 'PROTOCOL_ERROR'],
+  [/^(CERT_|CRL_|UNABLE_TO_|ERR_TLS_|ERR_SSL_|ERR_OSSL_)/, 'TLS_FAILED'],
+]
+
+/**
+ * Any failure of a request before or in the middle of its response, as ours. The cause is a copy of names, codes and
+ * messages: the original may hold response bytes or options, and with them a secret.
+ * @param signal the caller's own: when it was aborted, that is the reason, whatever the failure looks like.
+ */
+export function networkError(error: unknown, where: Where, signal?: AbortSignal): HearthError {
+  const chain = chainOf(error)
+  const ours = chain.find((link) => isHearthError(link))
+  if (isHearthError(ours)) return ours
+  // A proxy that refuses CONNECT comes as an AbortError too, told apart by its code.
+  const abortLike = error instanceof Error && error.name === 'AbortError' && codeOf(error) !== 'UND_ERR_ABORTED'
+  const aborted = signal?.aborted === true || abortLike
+  const native = aborted ? undefined : chain.map(codeOf).find((code) => translate(code) !== undefined)
+  const code = aborted ? 'ABORTED' : (translate(native) ?? 'INTERNAL')
+  const message = `${where.host}: ${where.step} ${aborted ? 'was aborted' : `failed${hintFor(code, native)}`}`
+  const details = { ...where, ...(native !== undefined && { reason: native }) }
+  return new HearthError(code, message, details, harmless(error))
+}
+
+function translate(native: string | undefined): ErrorCode | undefined {
+  if (native === undefined) return undefined
+  if (Object.hasOwn(CODES, native)) return CODES[native]
+  return FAMILIES.find(([pattern]) => pattern.test(native))?.[1]
+}
+
+function hintFor(code: ErrorCode, native: string | undefined): string {
+  const reason = native === undefined ? '' : ` (${native})`
+  if (native === 'ERR_SSL_WRONG_VERSION_NUMBER' || native === 'ERR_SSL_PACKET_LENGTH_TOO_LONG' || native === 'EPROTO') {
+    return `${reason}: the server may not speak TLS; if it is meant to be plain HTTP, say so with --plain-http`
+  }
+  if (code === 'TLS_FAILED')
+    return `${reason}: if the server has a certificate authority of its own, name it with --ca-file`
+  return reason
+}
+
+/** The error, its causes and the members of an AggregateError (one per address that was tried), outermost first. */
+function chainOf(error: unknown): unknown[] {
+  const chain: unknown[] = [error]
+  for (let at = 0; at < chain.length && chain.length < 16; at++) {
+    const { cause, errors } = (chain[at] ?? {}) as { cause?: unknown; errors?: unknown }
+    if (cause !== undefined) chain.push(cause)
+    if (Array.isArray(errors)) chain.push(...errors.slice(0, 8))
+  }
+  return chain
+}
+
+function codeOf(error: unknown): string | undefined {
+  const code = typeof error === 'object' && error !== null ? (error as { code?: unknown }).code : undefined
+  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,63}$/.test(code) ? code : undefined
+}
+
+function harmless(error: unknown, depth = 0): Error | undefined {
+  if (!(error instanceof Error)) return undefined
+  const cause = depth < 4 ? harmless(error.cause, depth + 1) : undefined
+  const copy = new Error(serverText(error.message), cause === undefined ? undefined : { cause })
+  const code = codeOf(error)
+  // The copy's own stack would show this file; the original's repeats the message that was just cleaned.
+  copy.stack = `${error.name}${code === undefined ? '' : ` [${code}]`}: ${copy.message}`
+  return code === undefined ? copy : Object.assign(copy, { code })
+}
