@@ -23,6 +23,25 @@ export function hostnameOf(host: string): string {
   return host.replace(/:\d+$/, (port, at) => (host.startsWith('[') || !host.slice(0, at).includes(':') ? '' : port))
 }
 
+/** Whether a literal address lies in a network such as `10.0.0.0/8` or `fd00::/8`. False for names. */
+export function inNetwork(hostname: string, network: string): boolean {
+  const [base = '', width = ''] = network.split('/')
+  const address = bitsOf(hostname)
+  const prefix = bitsOf(base)
+  if (address === undefined || prefix === undefined || address.length !== prefix.length) return false
+  if (!/^\d{1,3}$/.test(width) || Number(width) > prefix.length) return false
+  return address.startsWith(prefix.slice(0, Number(width)))
+}
+
+/** 32 or 128 digits. */
+function bitsOf(text: string): string | undefined {
+  const v4 = parseV4(text)
+  if (v4 !== undefined) return v4.map((byte) => byte.toString(2).padStart(8, '0')).join('')
+  return parseV6(text.replace(/^\[(.*)\]$/, '$1'))
+    ?.map((group) => group.toString(2).padStart(16, '0'))
+    .join('')
+}
+
 function parseV4(text: string): readonly number[] | undefined {
   if (!/^\d{1,3}(\.\d{1,3}){3}$/.test(text)) return undefined
   const bytes = text.split('.').map(Number)

@@ -13,7 +13,7 @@ const SEPARATORS = /[\s,]*/y
 const TOKEN = /[!#$%&'*+.^_`|~0-9A-Za-z-]+/y
 const TOKEN68 = /[ \t]+[A-Za-z0-9._~+/-]+=*[ \t]*(?=,|$)/y
 const EQUALS = /[ \t]*=[ \t]*/y
-const QUOTED = /"((?:[^"\\]|\\[^])*)"/y
+const QUOTED = /"((?:[^"\\]|\\[\s\S])*)"/y
 
 /**
  * The challenges of one or more WWW-Authenticate fields, in order. Never throws: what is malformed ends the list.
@@ -64,6 +64,6 @@ class Scanner {
 
   takeValue(): string | undefined {
     const quoted = this.take(QUOTED)?.[1]
-    return quoted === undefined ? this.take(TOKEN)?.[0] : quoted.replace(/\\([^])/g, '$1')
+    return quoted === undefined ? this.take(TOKEN)?.[0] : quoted.replace(/\\([\s\S])/g, '$1')
   }
 }

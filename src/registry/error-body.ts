@@ -14,6 +14,8 @@ export interface RefusedResponse {
   readonly step: Step
   /** Milliseconds since 1970, for a Retry-After date. */
   readonly now: number
+  /** Came from a redirect's target. Its 401 is a refusal: nobody but the registry may ask for credentials. */
+  readonly foreign?: boolean
 }
 
 /** Enough for any real challenge; an error is no place for more. */
@@ -35,17 +37,18 @@ const NAMED_UNKNOWN: ReadonlySet<string> = new Set(['MANIFEST_UNKNOWN', 'BLOB_UN
  * Spec: distribution-spec v1.1 "Error Codes".
  */
 export function statusError(response: RefusedResponse): HearthError {
-  const { status, headers, host, step } = response
+  const { status, headers, host, step, foreign = false } = response
   const { reason, message } = parseErrorBody(response.body, step)
   const pause = retryAfterMs(headers, response.now)
   const challenge = allHeaders(headers, 'www-authenticate').join(', ').slice(0, MAX_CHALLENGE_CHARACTERS)
-  return new HearthError(codeOf(status, step, reason), describe({ host, step }, status, message ?? reason), {
+  const code = foreign && status === 401 ? 'DENIED' : codeOf(status, step, reason)
+  return new HearthError(code, describe({ host, step }, status, message ?? reason), {
     host,
     step,
     status,
     ...(pause !== undefined && { retryAfterMs: pause }),
     ...(reason !== undefined && { reason }),
-    ...(status === 401 && challenge !== '' && { challenge }),
+    ...(code === 'UNAUTHORIZED' && status === 401 && challenge !== '' && { challenge }),
   })
 }
 

@@ -53,7 +53,7 @@ const FAMILIES: readonly (readonly [RegExp, ErrorCode])[] = [
 export function networkError(error: unknown, where: Where, signal?: AbortSignal): HearthError {
   const chain = chainOf(error)
   const ours = chain.find((link) => isHearthError(link))
-  if (isHearthError(ours)) return ours
+  if (isHearthError(ours)) return new HearthError(ours.code, ours.message, { ...where, ...ours.details }, ours.cause)
   // A proxy that refuses CONNECT comes as an AbortError too, told apart by its code.
   const abortLike = error instanceof Error && error.name === 'AbortError' && codeOf(error) !== 'UND_ERR_ABORTED'
   const aborted = signal?.aborted === true || abortLike

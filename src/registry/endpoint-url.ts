@@ -1,0 +1,26 @@
+import type { Endpoint } from './mirrors.js'
+
+/**
+ * The address of a manifest or blob. Each segment is encoded on its own, so that no name can leave its place.
+ * Spec: distribution-spec v1.1 "Endpoints".
+ * @param name a digest, or a tag for a manifest.
+ */
+export function contentUrl(endpoint: Endpoint, repository: string, kind: 'manifests' | 'blobs', name: string): URL {
+  const segments = [...repositoryAt(endpoint, repository).split('/'), kind, name]
+  if (segments.some((segment) => segment === '' || segment === '.' || segment === '..')) {
+    throw new TypeError(`not a repository: ${JSON.stringify(repository)}`)
+  }
+  // A colon needs no escape in a path, and some registries route on the raw text.
+  const path = segments.map((segment) => encodeURIComponent(segment).replaceAll('%3A', ':')).join('/')
+  return new URL(`/v2/${path}`, endpoint.origin)
+}
+
+/** The repository's name on this endpoint, as it stands in paths and token scopes. */
+export function repositoryAt(endpoint: Endpoint, repository: string): string {
+  return `${endpoint.prefix}${repository}`
+}
+
+/** The repository that a blob's address names; undefined for any other address. */
+export function repositoryOf(url: URL): string | undefined {
+  return /^\/v2\/(.+)\/blobs\/[^/]+$/.exec(url.pathname)?.[1]
+}

@@ -1,0 +1,93 @@
+import { type LookupAddress, type LookupOptions, lookup } from 'node:dns'
+import * as tls from 'node:tls'
+import { buildConnector } from 'undici'
+import { HearthError } from '../errors.js'
+import type { TransportOptions } from '../transport.js'
+import { literalReach } from './address.js'
+import { listsHost } from './host-list.js'
+
+export type Connector = buildConnector.connector
+
+/** What every socket of one side of a transport is made with. Fit to be spread into undici's own connector options. */
+export interface ConnectSettings {
+  /** Milliseconds for DNS, TCP and TLS together. */
+  readonly timeout: number
+  readonly secureContext?: tls.SecureContext
+  readonly lookup?: typeof guardedLookup
+}
+
+/** Puts another connector in front of the stock one: for sockets that read in their own way. */
+export type WrapConnector = (stock: Connector, settings: ConnectSettings) => Connector
+
+/**
+ * The settings for one side. `home` is the registry and its mirrors; `foreign` is where they send us: no client
+ * certificate there, and no name that DNS points at this machine or its link (RELIABILITY 7.1 C2, 7.5 H15).
+ */
+export function connectSettings(options: TransportOptions, side: 'home' | 'foreign'): ConnectSettings {
+  const secureContext = secureContextFor(options, side)
+  return {
+    timeout: options.connectTimeoutMs,
+    ...(secureContext !== undefined && { secureContext }),
+    ...(side === 'foreign' && { lookup: guardedLookup }),
+  }
+}
+
+/** Opens sockets, and leaves a certificate unchecked for exactly the hosts that the options name. */
+export function connectorFor(options: TransportOptions, settings: ConnectSettings, wrap?: WrapConnector): Connector {
+  const build = (rejectUnauthorized: boolean): Connector => {
+    const stock = buildConnector({ ...settings, rejectUnauthorized, allowH2: false } as buildConnector.BuildOptions)
+    return wrap === undefined ? stock : wrap(stock, settings)
+  }
+  const checking = build(true)
+  const trusting = build(false)
+  return (target, callback) => {
+    const { protocol, hostname, port } = target
+    const url = new URL(
+      `${protocol}//${hostname.includes(':') && !hostname.startsWith('[') ? `[${hostname}]` : hostname}`,
+    )
+    url.port = port
+    return (listsHost(options.insecureHosts, url) ? trusting : checking)(target, callback)
+  }
+}
+
+/**
+ * One context for all sockets of a side: handing `ca` to each connection would parse some 150 certificates each time.
+ * Undefined when Node's own defaults will do.
+ */
+function secureContextFor(options: TransportOptions, side: 'home' | 'foreign'): tls.SecureContext | undefined {
+  const { ca, clientCertificate } = options
+  const shown = side === 'home' ? clientCertificate : undefined
+  if (ca.length === 0 && shown === undefined) return undefined
+  try {
+    return tls.createSecureContext({ ...(ca.length > 0 && { ca: [...defaultRoots(), ...ca] }), ...shown })
+  } catch (cause) {
+    // Not kept as the cause: OpenSSL's message may quote the file, and the file may be a key.
+    const reason = (cause as NodeJS.ErrnoException).code ?? 'unreadable'
+    throw new HearthError('OPTION_INVALID', `a certificate or key cannot be used (${reason})`, { reason })
+  }
+}
+
+/** Node 22 and later can say what it trusts, with NODE_EXTRA_CA_CERTS and the system's store where those are on. */
+function defaultRoots(): readonly string[] {
+  const { getCACertificates } = tls as { getCACertificates?: (type: 'default') => string[] }
+  return getCACertificates?.('default') ?? tls.rootCertificates
+}
+
+type LookupCallback = (error: NodeJS.ErrnoException | null, address: string | LookupAddress[], family?: number) => void
+
+/**
+ * dns.lookup that refuses a name when any of its addresses is loopback or link-local. It judges the very addresses that the
+ * socket will use, so a second answer (DNS rebinding) changes nothing. `localhost` has been judged by its name already.
+ */
+function guardedLookup(hostname: string, options: LookupOptions, callback: LookupCallback): void {
+  lookup(hostname, { ...options, all: true }, (error, addresses) => {
+    if (error !== null) return callback(error, [])
+    const bad = addresses.find(({ address }) => ['loopback', 'link-local'].includes(literalReach(address) ?? ''))
+    if (bad !== undefined && literalReach(hostname) !== 'loopback') {
+      const details = { host: hostname, address: bad.address }
+      return callback(new HearthError('REDIRECT_REFUSED', `${hostname} is an internal address`, details), [])
+    }
+    if (options.all === true) return callback(null, addresses)
+    callback(null, addresses[0]?.address ?? '', addresses[0]?.family ?? 0)
+  })
+}
