@@ -1,0 +1,89 @@
+import type { Descriptor } from '../oci/descriptor.js'
+import { algorithmOf, type Digest } from '../oci/digest.js'
+import { digestBytes } from '../oci/hasher.js'
+import { MAX_MANIFEST_BYTES } from '../oci/manifest.js'
+import { MANIFEST_ACCEPT } from '../oci/media-type.js'
+import { contentUrl } from './endpoint-url.js'
+import type { HttpAuth } from './http-auth.js'
+import { demandOk, type Exchanged, exchange } from './http-client.js'
+import type { Transport } from './http-dispatcher.js'
+import { announcedDescriptor, demandSame, manifestType, readAnnounced } from './manifest-answer.js'
+import type { Endpoint } from './mirrors.js'
+import type { FetchedManifest } from './registry.js'
+import type { Where } from './where.js'
+
+export interface ManifestRequest {
+  readonly transport: Transport
+  readonly auth: HttpAuth
+  readonly now: () => number
+  readonly endpoint: Endpoint
+  readonly repository: string
+  /** Tag or digest, as it stands in the URL. */
+  readonly name: string
+  /** What the bytes must hash to, when that is known. */
+  readonly digest?: Digest
+  readonly signal?: AbortSignal
+}
+
+/** The wanted types first; anything else at all rather than a 404, because an artifact's type may be any. */
+const ACCEPT = [...MANIFEST_ACCEPT, '*/*;q=0.1'].join(', ')
+/** Statuses with which registries, and proxies before them, have answered a HEAD that they do not serve. */
+const HEAD_UNKNOWN: ReadonlySet<number> = new Set([400, 404, 405, 406, 501])
+
+/**
+ * One HEAD; undefined when its answer is of no use and a GET has to tell. That includes 404: a HEAD's error has no body
+ * that could say what is missing.
+ * @throws HearthError as {@link fetchManifest}
+ */
+export async function headManifest(request: ManifestRequest): Promise<Descriptor | undefined> {
+  const where = { host: request.endpoint.host, step: 'resolve' } as const
+  const answer = await authorized(request, 'HEAD', where)
+  if (HEAD_UNKNOWN.has(answer.status)) return undefined
+  demandOk(answer, where, request.now())
+  return announcedDescriptor(readAnnounced(answer.headers, where), request.digest, where)
+}
+
+/**
+ * One GET. The bytes are hashed and compared with the digest that was asked for; without one, with the digest that the
+ * registry announced, if it did.
+ * @throws HearthError MANIFEST_UNKNOWN, MANIFEST_TOO_LARGE, MANIFEST_INVALID, DIGEST_MISMATCH, UNAUTHORIZED …
+ */
+export async function fetchManifest(request: ManifestRequest): Promise<FetchedManifest> {
+  const where = { host: request.endpoint.host, step: 'manifest' } as const
+  const answer = demandOk(await authorized(request, 'GET', where), where, request.now())
+  const announced = readAnnounced(answer.headers, where)
+  const bytes = answer.body
+  const expected = request.digest ?? announced.digest
+  const digest = await digestBytes(bytes, expected === undefined ? 'sha256' : algorithmOf(expected))
+  // Nothing at all is not worth a second try, as a wrong digest would be.
+  if (bytes.length > 0 && expected !== undefined) demandSame(digest, expected, where)
+  const mediaType = manifestType(bytes, announced.mediaType, where)
+  return { descriptor: { mediaType, digest, size: bytes.length }, bytes }
+}
+
+/** Sends what is known to be wanted, and answers a 401 once. */
+async function authorized(request: ManifestRequest, method: 'GET' | 'HEAD', where: Where): Promise<Exchanged> {
+  const { auth, endpoint, repository, name, transport, signal } = request
+  const target = { endpoint, repository, step: where.step }
+  const ask = (authorization: string | undefined): Promise<Exchanged> =>
+    exchange(
+      {
+        method,
+        url: contentUrl(endpoint, repository, 'manifests', name),
+        headers: { accept: ACCEPT, ...(authorization !== undefined && { authorization }) },
+        where,
+        maxBytes: MAX_MANIFEST_BYTES,
+        tooLarge: 'MANIFEST_TOO_LARGE',
+        ...(signal !== undefined && { signal }),
+      },
+      transport,
+    )
+  const refused = await auth.offer(target, signal)
+  const first = await ask(refused)
+  const challenge = first.headers['www-authenticate']
+  // Elsewhere than at the registry nobody may ask for credentials, and without a challenge there is nothing to answer.
+  if (first.status !== 401 || first.foreign || challenge === undefined) return first
+  return ask(
+    await auth.answer(target, { challenge, ...(refused !== undefined && { refused }), ...(signal && { signal }) }),
+  )
+}
