@@ -1,0 +1,48 @@
+import { after } from 'node:test'
+import { inspect } from 'node:util'
+import { type HearthError, isHearthError, toFailure } from '../../src/errors.js'
+import type { WrapConnector } from '../../src/registry/http-connect.js'
+import { openTransport, type Transport } from '../../src/registry/http-dispatcher.js'
+import type { Where } from '../../src/registry/where.js'
+import type { TransportOptions } from '../../src/transport.js'
+
+export const WHERE: Where = { host: 'registry.example', step: 'manifest' }
+
+export function transportOptions(overrides: Partial<TransportOptions> = {}): TransportOptions {
+  return {
+    connectionsPerHost: 4,
+    connectTimeoutMs: 5_000,
+    headersTimeoutMs: 5_000,
+    bodyTimeoutMs: 5_000,
+    progressWindowMs: 5_000,
+    minBytesPerSecond: 1,
+    ca: [],
+    insecureHosts: [],
+    plainHttpHosts: [],
+    proxy: {},
+    ...overrides,
+  }
+}
+
+/** A transport that is destroyed when the surrounding `describe` (or file) ends. */
+export function aTransport(overrides: Partial<TransportOptions> = {}, connect?: WrapConnector): Transport {
+  const transport = openTransport(transportOptions(overrides), connect === undefined ? {} : { connect })
+  after(() => transport.destroy())
+  return transport
+}
+
+/** The error that a promise rejects with. */
+export async function failureOf(promise: Promise<unknown>): Promise<HearthError> {
+  try {
+    await promise
+  } catch (error) {
+    if (isHearthError(error)) return error
+    throw error
+  }
+  throw new Error('did not fail')
+}
+
+/** Everything that a log or a crash report could show of an error: its data, and itself with all its causes. */
+export function everythingIn(error: unknown): string {
+  return JSON.stringify(toFailure(error)) + inspect(error, { depth: Number.POSITIVE_INFINITY, showHidden: true })
+}
