@@ -37,7 +37,7 @@ export function parseMirrors(
   options: { readonly plainHttpHosts: readonly string[] },
 ): Mirror[] {
   return texts.map((text) => {
-    const [, registry = DOCKER_HUB, target = ''] = /^(?:([^=/]+)=)?(.+)$/.exec(text) ?? []
+    const [, registry = DOCKER_HUB, target = ''] = /^(?:([^=/]+)=)?([^=]+)$/.exec(text) ?? []
     const href = target.includes('://') ? target : `${schemeFor(target.replace(/\/.*/, ''), options)}://${target}`
     const url = URL.canParse(href) ? new URL(href) : undefined
     const fits = url !== undefined && /^https?:$/.test(url.protocol) && url.username + url.password === ''
