@@ -41,14 +41,16 @@ export function statusError(response: RefusedResponse): HearthError {
   const { reason, message } = parseErrorBody(response.body, step)
   const pause = retryAfterMs(headers, response.now)
   const challenge = allHeaders(headers, 'www-authenticate').join(', ').slice(0, MAX_CHALLENGE_CHARACTERS)
-  const code = foreign && status === 401 ? 'DENIED' : codeOf(status, step, reason)
+  const refusal = status === 401 && step !== 'token'
+  const code = foreign && refusal ? 'DENIED' : codeOf(status, step, reason)
   return new HearthError(code, describe({ host, step }, status, message ?? reason), {
     host,
     step,
     status,
     ...(pause !== undefined && { retryAfterMs: pause }),
     ...(reason !== undefined && { reason }),
-    ...(code === 'UNAUTHORIZED' && status === 401 && challenge !== '' && { challenge }),
+    // A token server's own challenge is nobody's cue to go for a token.
+    ...(refusal && !foreign && challenge !== '' && { challenge }),
   })
 }
 

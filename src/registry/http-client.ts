@@ -84,6 +84,8 @@ async function readBody(
   { method, where, maxBytes, tooLarge }: ExchangeRequest,
   { options }: Transport,
 ): Promise<Uint8Array> {
+  // Destroying what was not read to its end makes the body emit an error, after nobody listens any more.
+  body.on('error', () => undefined)
   const isError = statusCode !== 200
   const limit = isError ? MAX_ERROR_BYTES : maxBytes
   let slow = false

@@ -13,7 +13,7 @@ export interface ConnectSettings {
   /** Milliseconds for DNS, TCP and TLS together. */
   readonly timeout: number
   readonly secureContext?: tls.SecureContext
-  readonly lookup?: typeof guardedLookup
+  readonly lookup?: Lookup
 }
 
 /** Puts another connector in front of the stock one: for sockets that read in their own way. */
@@ -28,7 +28,7 @@ export function connectSettings(options: TransportOptions, side: 'home' | 'forei
   return {
     timeout: options.connectTimeoutMs,
     ...(secureContext !== undefined && { secureContext }),
-    ...(side === 'foreign' && { lookup: guardedLookup }),
+    ...(side === 'foreign' && { lookup: guardLookup(lookup) }),
   }
 }
 
@@ -58,13 +58,18 @@ function secureContextFor(options: TransportOptions, side: 'home' | 'foreign'): 
   const { ca, clientCertificate } = options
   const shown = side === 'home' ? clientCertificate : undefined
   if (ca.length === 0 && shown === undefined) return undefined
+  // Node passes over what is no certificate without a word.
+  if (ca.some((pem) => !pem.includes('-----BEGIN CERTIFICATE-----'))) throw unusable('NOT_PEM')
   try {
     return tls.createSecureContext({ ...(ca.length > 0 && { ca: [...defaultRoots(), ...ca] }), ...shown })
   } catch (cause) {
     // Not kept as the cause: OpenSSL's message may quote the file, and the file may be a key.
-    const reason = (cause as NodeJS.ErrnoException).code ?? 'unreadable'
-    throw new HearthError('OPTION_INVALID', `a certificate or key cannot be used (${reason})`, { reason })
+    throw unusable((cause as NodeJS.ErrnoException).code ?? 'UNREADABLE')
   }
+}
+
+function unusable(reason: string): HearthError {
+  return new HearthError('OPTION_INVALID', `a certificate or key cannot be used (${reason})`, { reason })
 }
 
 /** Node 22 and later can say what it trusts, with NODE_EXTRA_CA_CERTS and the system's store where those are on. */
@@ -74,20 +79,31 @@ function defaultRoots(): readonly string[] {
 }
 
 type LookupCallback = (error: NodeJS.ErrnoException | null, address: string | LookupAddress[], family?: number) => void
+/** What a socket resolves names with: dns.lookup, as far as sockets use it. */
+export type Lookup = (hostname: string, options: LookupOptions, callback: LookupCallback) => void
+/** dns.lookup when it is asked for all addresses. */
+type LookupAll = (
+  hostname: string,
+  options: LookupOptions & { readonly all: true },
+  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void
 
 /**
- * dns.lookup that refuses a name when any of its addresses is loopback or link-local. It judges the very addresses that the
+ * A lookup that refuses a name when any of its addresses is loopback or link-local. It judges the very addresses that the
  * socket will use, so a second answer (DNS rebinding) changes nothing. `localhost` has been judged by its name already.
  */
-function guardedLookup(hostname: string, options: LookupOptions, callback: LookupCallback): void {
-  lookup(hostname, { ...options, all: true }, (error, addresses) => {
-    if (error !== null) return callback(error, [])
-    const bad = addresses.find(({ address }) => ['loopback', 'link-local'].includes(literalReach(address) ?? ''))
-    if (bad !== undefined && literalReach(hostname) !== 'loopback') {
-      const details = { host: hostname, address: bad.address }
-      return callback(new HearthError('REDIRECT_REFUSED', `${hostname} is an internal address`, details), [])
-    }
-    if (options.all === true) return callback(null, addresses)
-    callback(null, addresses[0]?.address ?? '', addresses[0]?.family ?? 0)
-  })
+export function guardLookup(resolve: LookupAll): Lookup {
+  return (hostname, options, callback) => {
+    resolve(hostname, { ...options, all: true }, (error, addresses) => {
+      if (error !== null) return callback(error, [])
+      const internal = addresses.find(({ address }) => ['loopback', 'link-local'].includes(literalReach(address) ?? ''))
+      if (internal !== undefined && literalReach(hostname) !== 'loopback') {
+        const details = { host: hostname, address: internal.address }
+        return callback(new HearthError('REDIRECT_REFUSED', `${hostname} is an internal address`, details), [])
+      }
+      const [first] = addresses
+      if (options.all === true) return callback(null, addresses)
+      callback(null, first?.address ?? '', first?.family ?? 0)
+    })
+  }
 }

@@ -47,11 +47,7 @@ export async function fetchToken(question: TokenQuestion, context: TokenContext)
     },
     context.transport,
   )
-  // A 401 of the token server speaks about our password, and is nobody's cue to ask for a token: no challenge goes with it.
-  return parseTokenResponse(
-    demandOk({ ...answer, headers: withoutChallenge(answer.headers) }, where, context.now()).body,
-    where,
-  )
+  return parseTokenResponse(demandOk(answer, where, context.now()).body, where)
 }
 
 /** Spec: distribution docs "Token Authentication Specification". */
@@ -78,10 +74,6 @@ function byRefreshToken({ realm, service, scope }: TokenQuestion, refreshToken: 
 
 export function basicHeader({ username, password }: Credential & { readonly kind: 'basic' }): string {
   return `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}`
-}
-
-function withoutChallenge<T extends object>(headers: T): T {
-  return { ...headers, 'www-authenticate': undefined }
 }
 
 function stranger(registry: URL, realm: Realm): HearthError {

@@ -92,8 +92,11 @@ function chainOf(error: unknown): unknown[] {
 }
 
 function codeOf(error: unknown): string | undefined {
-  const code = typeof error === 'object' && error !== null ? (error as { code?: unknown }).code : undefined
-  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,63}$/.test(code) ? code : undefined
+  if (typeof error !== 'object' || error === null) return undefined
+  const { code, name } = error as { code?: unknown; name?: unknown }
+  if (typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,63}$/.test(code)) return code
+  // undici loses llhttp's code on its way out of some callbacks.
+  return name === 'HTTPParserError' ? 'HPE_UNKNOWN' : undefined
 }
 
 function harmless(error: unknown, depth = 0): Error | undefined {

@@ -42,6 +42,11 @@ describe('networkError', () => {
     })
   }
 
+  it('is PROTOCOL_ERROR for a parser that forgot its code', () => {
+    const error = Object.assign(new Error('x'), { name: 'HTTPParserError', code: undefined })
+    assert.equal(networkError(error, WHERE).code, 'PROTOCOL_ERROR')
+  })
+
   it('finds the code in a cause, and in the attempts of an AggregateError', () => {
     assert.equal(networkError(new Error('x', { cause: coded('ECONNREFUSED') }), WHERE).code, 'CONNECTION_FAILED')
     assert.equal(
