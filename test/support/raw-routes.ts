@@ -1,0 +1,102 @@
+import { type Digest, isDigest } from '../../src/oci/digest.js'
+import type { FetchedManifest } from '../../src/registry/registry.js'
+import type { BuiltImage } from './an-image.js'
+import { type BlobContent, contentOf, sliceContent } from './blob-content.js'
+import { type Answer, anAnswer, errorAnswer, jsonAnswer } from './raw-answer.js'
+import type { RawRequest } from './raw-http.js'
+import type { RequestKind } from './raw-steps.js'
+
+/** What a path asks for. */
+export interface Route {
+  readonly kind: RequestKind
+  readonly repository?: string
+  /** Tag or digest. */
+  readonly name?: string
+  readonly digest?: Digest
+}
+
+export interface RouteOptions {
+  /** `false`: Range is ignored. */
+  readonly ranges: boolean
+  /** `false`: no Docker-Content-Digest. */
+  readonly digestHeader: boolean
+  /** `false`: HEAD is answered with 405. */
+  readonly head: boolean
+}
+
+const PATH = /^\/v2\/(?<repository>.+)\/(?:(?<kind>manifests|blobs)\/(?<name>[^/]+)|tags\/list)$/
+
+/** Spec: distribution-spec v1.1 "Endpoints". */
+export function routeOf(path: string): Route {
+  if (path === '/v2/' || path === '/v2') return { kind: 'ping' }
+  if (path === '/token') return { kind: 'token' }
+  const { repository, kind, name } = PATH.exec(path)?.groups ?? {}
+  if (repository === undefined) return { kind: 'other' }
+  if (kind === undefined || name === undefined) return { kind: 'tags', repository }
+  const route = { kind: kind === 'blobs' ? 'blob' : 'manifest', repository, name } as const
+  return isDigest(name) ? { ...route, digest: name } : route
+}
+
+/** What the server has under one name. */
+export class Repository {
+  readonly #tags = new Map<string, Digest>()
+  readonly #manifests = new Map<string, FetchedManifest>()
+  readonly #blobs = new Map<string, BlobContent>()
+
+  add(image: BuiltImage, tag?: string): void {
+    for (const [digest, manifest] of image.manifests) this.#manifests.set(digest, manifest)
+    for (const [digest, bytes] of image.blobs) this.#blobs.set(digest, contentOf(bytes))
+    for (const [digest, content] of image.streamed) this.#blobs.set(digest, content)
+    if (tag !== undefined) this.#tags.set(tag, image.root.digest)
+  }
+
+  /** The right answer to a request for this repository. */
+  answer(route: Route, request: RawRequest, options: RouteOptions): Answer {
+    if (request.method === 'HEAD' && !options.head) return errorAnswer(405, 'UNSUPPORTED')
+    const headOnly = request.method === 'HEAD'
+    if (!headOnly && request.method !== 'GET') return errorAnswer(405, 'UNSUPPORTED')
+    return { ...this.#content(route, request, options), headOnly }
+  }
+
+  #content({ kind, repository, name = '' }: Route, request: RawRequest, options: RouteOptions): Answer {
+    if (kind === 'tags') return jsonAnswer(200, { name: repository, tags: [...this.#tags.keys()].sort() })
+    if (kind === 'manifest') return manifestAnswer(this.#manifests.get(this.#tags.get(name) ?? name), options)
+    const content = this.#blobs.get(name)
+    if (content === undefined) return errorAnswer(404, 'BLOB_UNKNOWN')
+    return blobAnswer(content, { digest: name, range: options.ranges ? request.headers.range : undefined, options })
+  }
+}
+
+function manifestAnswer(manifest: FetchedManifest | undefined, { digestHeader }: RouteOptions): Answer {
+  if (manifest === undefined) return errorAnswer(404, 'MANIFEST_UNKNOWN')
+  const { mediaType, digest } = manifest.descriptor
+  return anAnswer({
+    headers: { 'Content-Type': mediaType, ...(digestHeader && { 'Docker-Content-Digest': digest }) },
+    body: contentOf(manifest.bytes),
+  })
+}
+
+interface BlobRequest {
+  readonly digest: string
+  readonly range: string | undefined
+  readonly options: RouteOptions
+}
+
+/** Spec: RFC 9110 section 14, one range of the form `bytes=first-[last]`; anything else is ignored, as it allows. */
+function blobAnswer(content: BlobContent, { digest, range, options }: BlobRequest): Answer {
+  const headers = {
+    'Content-Type': 'application/octet-stream',
+    ...(options.ranges && { 'Accept-Ranges': 'bytes' }),
+    ...(options.digestHeader && { 'Docker-Content-Digest': digest }),
+  }
+  const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(range ?? '') ?? []
+  if (first === undefined) return anAnswer({ headers, body: content })
+  const start = Number(first)
+  const end = last ? Math.min(Number(last) + 1, content.size) : content.size
+  if (start >= end) return errorAnswer(416, 'RANGE_INVALID', { 'Content-Range': `bytes */${content.size}` })
+  return anAnswer({
+    status: 206,
+    headers: { ...headers, 'Content-Range': `bytes ${start}-${end - 1}/${content.size}` },
+    body: sliceContent(content, start, end),
+  })
+}
