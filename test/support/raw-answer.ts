@@ -20,8 +20,6 @@ export interface Answer {
   readonly pause?: { readonly after: number; readonly until: Promise<unknown> }
   /** Sends the body in steps of `bytes`, one each `everyMs`. */
   readonly pace?: { readonly bytes: number; readonly everyMs: number }
-  /** The response to a HEAD: the headers of the body, without the body. */
-  readonly headOnly: boolean
 }
 
 export function anAnswer(answer: Partial<Answer> = {}): Answer {
@@ -32,7 +30,6 @@ export function anAnswer(answer: Partial<Answer> = {}): Answer {
     body: EMPTY_CONTENT,
     framing: 'length',
     end: 'keep-alive',
-    headOnly: false,
     ...answer,
   }
 }
@@ -55,8 +52,8 @@ export interface Connection {
   readonly gone: Promise<unknown>
 }
 
-/** Writes the answer. Resolves to whether the connection may serve another request. */
-export async function writeAnswer(answer: Answer, connection: Connection): Promise<boolean> {
+/** Writes the answer to a request; a HEAD gets the headers of the body without it. Resolves to whether the connection may serve another request. */
+export async function writeAnswer(answer: Answer, method: string, connection: Connection): Promise<boolean> {
   const { stream } = connection
   if (answer.raw !== undefined) {
     await write(stream, answer.raw)
@@ -65,7 +62,7 @@ export async function writeAnswer(answer: Answer, connection: Connection): Promi
     stream.cork()
     stream.write(headOf(answer))
     process.nextTick(() => stream.uncork())
-    if (!answer.headOnly) await writeBody(answer, connection)
+    if (method !== 'HEAD') await writeBody(answer, connection)
   }
   return finish(answer, connection)
 }

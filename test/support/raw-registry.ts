@@ -128,7 +128,7 @@ export class RawRegistry {
     const whole = (): Answer => this.#site.content({ ...request, headers }, route)
     const answer = step === undefined ? right : await step(right, { request: recorded, whole })
     await this.#latency()
-    return writeAnswer(answer, connection)
+    return writeAnswer(answer, request.method, connection)
   }
 
   #record(request: RawRequest, { kind, digest }: Route, connection: number): RecordedRequest {

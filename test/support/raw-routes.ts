@@ -53,12 +53,8 @@ export class Repository {
   /** The right answer to a request for this repository. */
   answer(route: Route, request: RawRequest, options: RouteOptions): Answer {
     if (request.method === 'HEAD' && !options.head) return errorAnswer(405, 'UNSUPPORTED')
-    const headOnly = request.method === 'HEAD'
-    if (!headOnly && request.method !== 'GET') return errorAnswer(405, 'UNSUPPORTED')
-    return { ...this.#content(route, request, options), headOnly }
-  }
-
-  #content({ kind, repository, name = '' }: Route, request: RawRequest, options: RouteOptions): Answer {
+    if (request.method !== 'HEAD' && request.method !== 'GET') return errorAnswer(405, 'UNSUPPORTED')
+    const { kind, repository, name = '' } = route
     if (kind === 'tags') return jsonAnswer(200, { name: repository, tags: [...this.#tags.keys()].sort() })
     if (kind === 'manifest') return manifestAnswer(this.#manifests.get(this.#tags.get(name) ?? name), options)
     const content = this.#blobs.get(name)

@@ -30,8 +30,7 @@ export class RawSite {
   /** Asks for authorisation first, and counts the use of a token: call it once for each request. */
   answer(request: RawRequest, route: Route): Answer {
     if (route.kind === 'token') return this.auth?.token(request) ?? errorAnswer(404, 'UNSUPPORTED')
-    const refusal = this.auth?.refusal(request, route)
-    return refusal === undefined ? this.content(request, route) : withoutBody(refusal, request)
+    return this.auth?.refusal(request, route) ?? this.content(request, route)
   }
 
   /** The answer to someone who may read everything. */
@@ -39,14 +38,10 @@ export class RawSite {
     const { ranges = true, digestHeader = true, head = true, bytesPerSecond } = this.#options
     if (route.kind === 'ping') return anAnswer({ headers: { 'Docker-Distribution-API-Version': 'registry/2.0' } })
     const repository = this.#repositories.get(route.repository ?? '')
-    if (repository === undefined) return withoutBody(errorAnswer(404, 'NAME_UNKNOWN'), request)
+    if (repository === undefined) return errorAnswer(404, 'NAME_UNKNOWN')
     const answer = repository.answer(route, request, { ranges, digestHeader, head })
     // A hundredth of a second's worth at a time: smooth enough for a reader, few enough timers.
     const pace = bytesPerSecond && { bytes: Math.ceil(bytesPerSecond / 100), everyMs: 10 }
     return pace ? { ...answer, pace } : answer
   }
-}
-
-function withoutBody(answer: Answer, { method }: RawRequest): Answer {
-  return { ...answer, headOnly: method === 'HEAD' }
 }

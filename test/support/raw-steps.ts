@@ -42,13 +42,12 @@ export const raw = (bytes: string | Uint8Array): Step => {
 
 /** Another response altogether. */
 export function respond(status: number, headers: Readonly<Record<string, string>> = {}, body = ''): Step {
-  return (_, { request }) =>
-    anAnswer({ status, headers, body: contentOf(Buffer.from(body)), headOnly: request.method === 'HEAD' })
+  return () => anAnswer({ status, headers, body: contentOf(Buffer.from(body)) })
 }
 
 /** An error in distribution-spec's JSON. */
 export function fail(status: number, code: string, headers: Readonly<Record<string, string>> = {}): Step {
-  return (_, { request }) => ({ ...errorAnswer(status, code, headers), headOnly: request.method === 'HEAD' })
+  return () => errorAnswer(status, code, headers)
 }
 
 export const unauthorized = (challenge: string): Step => fail(401, 'UNAUTHORIZED', { 'WWW-Authenticate': challenge })
