@@ -30,6 +30,11 @@ export function serveRequests(socket: Duplex, serve: (request: RawRequest) => Pr
   }
   socket.on('data', (bytes: Buffer) => {
     pending = Buffer.concat([pending, bytes])
+    // A client that tries TLS first, as skopeo does, would wait ten seconds for the end of the handshake.
+    if (!serving && !/^[A-Z]/.test(String.fromCharCode(pending[0] ?? 0))) {
+      socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+      return
+    }
     next().catch((error: unknown) => socket.destroy(error instanceof Error ? error : new Error(String(error))))
   })
 }

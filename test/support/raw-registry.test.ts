@@ -72,6 +72,10 @@ describe('raw registry', () => {
     assert.deepEqual(JSON.parse(body.toString()), { name: 'library/app', tags: ['1'] })
   })
 
+  it('sends away at once who speaks TLS to it', async () => {
+    await assert.rejects(ask(registry.url.replace('http:', 'https:')))
+  })
+
   it('has the codes of distribution-spec for what it does not know', async () => {
     const codes = ['library/app/manifests/2', `library/app/blobs/sha256:${'0'.repeat(64)}`, 'other/manifests/1'].map(
       async (path) => JSON.parse((await ask(`${registry.url}/v2/${path}`)).body.toString()).errors[0].code,

@@ -1,0 +1,55 @@
+/**
+ * A raw registry in a process of its own, for benches and the demo: its work must not be counted as the client's.
+ * Reads a {@link RegistrySpec} as one JSON line, prints where it listens and what it serves as another, then answers each
+ * further line with its counters. Ends with its standard input, or on SIGTERM.
+ */
+import { createInterface } from 'node:readline'
+import { anImage, type BuiltImage } from './an-image.js'
+import { type RawRegistry, startRawRegistry } from './raw-registry.js'
+import type { RegistryCounts, RegistryReady, RegistrySpec, ServedImage } from './spawn-registry.js'
+
+process.on('SIGTERM', () => process.exit(0))
+
+let registry: RawRegistry | undefined
+for await (const line of createInterface({ input: process.stdin })) {
+  if (registry === undefined) {
+    const spec = JSON.parse(line) as RegistrySpec
+    registry = await startRawRegistry(spec.options)
+    print(await serve(registry, spec))
+  } else {
+    print(countsOf(registry))
+  }
+}
+await registry?.close()
+
+async function serve(registry: RawRegistry, spec: RegistrySpec): Promise<RegistryReady> {
+  const images: ServedImage[] = []
+  for (const { repository, tag, ...imageSpec } of spec.images) {
+    const image = await anImage(imageSpec)
+    images.push({ reference: registry.add(image, repository, tag), digest: image.root.digest, ...sizesOf(image) })
+  }
+  return { host: registry.host, images }
+}
+
+function sizesOf(image: BuiltImage): Pick<ServedImage, 'platforms'> {
+  const platforms = [...image.platforms].map(([name, { config, layers }]) => {
+    const bytes = [config, ...layers].reduce((sum, { size }) => sum + size, 0)
+    return [name, { blobs: layers.length + 1, bytes }]
+  })
+  return { platforms: Object.fromEntries(platforms) }
+}
+
+function countsOf(registry: RawRegistry): RegistryCounts {
+  const count = (kind: 'manifest' | 'blob' | 'token') => registry.requestsFor({ kind }).length
+  return {
+    requests: registry.requests.length,
+    manifests: count('manifest'),
+    blobs: count('blob'),
+    tokens: count('token'),
+    connections: registry.connections.opened,
+  }
+}
+
+function print(value: RegistryReady | RegistryCounts): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`)
+}

@@ -1,0 +1,65 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { ImageSpec } from './an-image.js'
+import type { RawRegistryOptions } from './raw-registry.js'
+
+/** Plain JSON: it goes to the other process. */
+export interface RegistrySpec {
+  readonly images: readonly (ImageSpec & { readonly repository: string; readonly tag: string })[]
+  readonly options?: RawRegistryOptions
+}
+
+export interface ServedImage {
+  readonly reference: string
+  readonly digest: string
+  /** Config and layers of each platform. */
+  readonly platforms: Readonly<Record<string, { readonly blobs: number; readonly bytes: number }>>
+}
+
+export interface RegistryReady {
+  readonly host: string
+  readonly images: readonly ServedImage[]
+}
+
+/** Since the start; take the difference of two. */
+export interface RegistryCounts {
+  readonly requests: number
+  readonly manifests: number
+  readonly blobs: number
+  readonly tokens: number
+  readonly connections: number
+}
+
+export interface SpawnedRegistry extends RegistryReady {
+  counts(): Promise<RegistryCounts>
+  /** Resolves when the process is gone. Idempotent. */
+  stop(): Promise<void>
+}
+
+const PROCESS = fileURLToPath(new URL('raw-registry-process.js', import.meta.url))
+
+/** A raw registry in a process of its own, ready to serve. It ends with this process, however that ends. */
+export async function spawnRegistry(spec: RegistrySpec): Promise<SpawnedRegistry> {
+  const child = spawn(process.execPath, [PROCESS], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const gone = once(child, 'exit')
+  // Writing to a process that died: the end of its output says so better.
+  child.stdin.on('error', () => {})
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const ask = async (line: string): Promise<unknown> => {
+    child.stdin.write(`${line}\n`)
+    const { value, done } = await lines.next()
+    if (done) throw new Error('the registry process ended early')
+    return JSON.parse(value)
+  }
+  const ready = (await ask(JSON.stringify(spec))) as RegistryReady
+  return {
+    ...ready,
+    counts: async () => (await ask('counts')) as RegistryCounts,
+    stop: async () => {
+      child.stdin.end()
+      await gone
+    },
+  }
+}
