@@ -71,7 +71,7 @@ describe('docker-registry', interop('docker-registry', 'skopeo'), () => {
     const { registry, image, pushed } = await start({})
     await skopeoPush(pushed)
     assert.equal((await manifestOf(registry.host)).headers['docker-content-digest'], image.root.digest)
-    assert.ok(registry.requests().includes('HEAD /v2/library/app/manifests/1.0 200'))
+    assert.ok((await registry.requests()).includes('HEAD /v2/library/app/manifests/1.0 200'))
   })
 
   it('takes Docker’s media types after a conversion', async () => {

@@ -33,7 +33,7 @@ export interface ImageSpec {
   readonly attestations?: boolean
 }
 
-export interface BuiltPlatform {
+interface BuiltPlatform {
   readonly platform: Platform
   readonly manifest: Descriptor
   readonly config: Descriptor

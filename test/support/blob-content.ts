@@ -2,7 +2,7 @@
 export interface BlobContent {
   /** Bytes. */
   readonly size: number
-  /** The bytes from `start` up to, not including, `end`, in pieces of at most {@link PIECE} and without copies. */
+  /** The bytes from `start` up to, not including, `end`, in pieces of at most 1 MiB and without copies. */
   read(start?: number, end?: number): Iterable<Uint8Array>
 }
 
@@ -13,7 +13,7 @@ export interface Segment {
 }
 
 /** Large enough that a socket write costs little per byte, small enough that a waiting one holds little. */
-export const PIECE = 1024 * 1024
+const PIECE = 1024 * 1024
 
 export const EMPTY_CONTENT: BlobContent = contentOf()
 

@@ -1,10 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { get } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { findTool } from './interop.js'
 import { LOOPBACK_CERTIFICATE_PATH } from './loopback-certificate.js'
 import { startTokenServer, type TokenServer } from './token-server.js'
 
@@ -18,7 +21,7 @@ export interface DockerRegistry {
   /** `127.0.0.1:port`. */
   readonly host: string
   /** Lines of its access log so far, as `GET /v2/… 200`, oldest first. */
-  requests(): readonly string[]
+  requests(): Promise<readonly string[]>
   /** Where tokens come from, with `auth: 'token'`. */
   readonly tokens: TokenServer | undefined
   /** Stops the process and removes its folder. Idempotent. */
@@ -52,7 +55,7 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
     const running = await startProcess(folder, await authBlock(folder, options.auth ?? 'none', tokens))
     return {
       host: running.host,
-      requests: () => accessLog(running.output()),
+      requests: () => accessLog(running),
       tokens,
       close: async () => {
         await stop(running.child)
@@ -69,22 +72,25 @@ interface Running {
   readonly child: ChildProcess
   readonly host: string
   output(): string
+  /** Resolves when the process has written this. */
+  wrote(text: string): Promise<void>
 }
 
 /** docker-registry cannot choose a port itself: a free one is tried, and another when somebody was faster. */
 async function startProcess(folder: string, auth: string): Promise<Running> {
+  const program = findTool('docker-registry')
+  if (program === undefined) throw new Error('docker-registry is not installed: mark the test with interop()')
   await mkdir(join(folder, 'storage'))
   for (let attempt = 1; ; attempt++) {
     const host = `127.0.0.1:${await freePort()}`
     const config = join(folder, 'config.yml')
     await writeFile(config, configOf({ host, storage: join(folder, 'storage'), auth }))
-    const child = spawn('docker-registry', ['serve', config], { stdio: ['ignore', 'pipe', 'pipe'] })
-    let output = ''
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => (output += bytes))
-    if (await isReady(child, host)) return { child, host, output: () => output }
+    const child = spawn(program, ['serve', config], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const running = { child, host, ...outputOf(child) }
+    if (await isReady(child, host)) return running
     await stop(child)
-    if (attempt === ATTEMPTS || !output.includes('address already in use')) {
-      throw new Error(`docker-registry did not start: ${output.slice(-2000)}`)
+    if (attempt === ATTEMPTS || !running.output().includes('address already in use')) {
+      throw new Error(`docker-registry did not start: ${running.output().slice(-2000)}`)
     }
   }
 }
@@ -126,9 +132,9 @@ async function isReady(child: ChildProcess, host: string): Promise<boolean> {
   return false
 }
 
-function answers(host: string): Promise<boolean> {
+function answers(host: string, path = '/v2/'): Promise<boolean> {
   return new Promise((resolve) => {
-    get(`http://${host}/v2/`, { agent: false }, (response) => {
+    get(`http://${host}${path}`, { agent: false }, (response) => {
       response.resume()
       resolve(true)
     }).on('error', () => resolve(false))
@@ -141,9 +147,29 @@ async function stop(child: ChildProcess): Promise<void> {
   await once(child, 'exit')
 }
 
-/** Its access log is Apache's: `127.0.0.1 - - [date] "GET /v2/ HTTP/1.1" 200 2 "" "agent"`. */
-function accessLog(output: string): string[] {
-  return [...output.matchAll(/^\S+ - \S+ \[[^\]]*\] "(\S+) (\S+) [^"]*" (\d+)/gm)].map(
-    ([, method, path, status]) => `${method} ${path} ${status}`,
-  )
+function outputOf({
+  stdout,
+  stderr,
+}: ChildProcessByStdio<null, Readable, Readable>): Pick<Running, 'output' | 'wrote'> {
+  let output = ''
+  for (const stream of [stdout, stderr]) stream.on('data', (bytes: Buffer) => (output += bytes))
+  return {
+    output: () => output,
+    wrote: async (text) => {
+      while (!output.includes(text)) await once(stdout, 'data')
+    },
+  }
+}
+
+/**
+ * Its access log is Apache's: `127.0.0.1 - - [date] "GET /v2/ HTTP/1.1" 200 2 "" "agent"`. A line may reach us after the
+ * response it is about, so a request of our own is made first: lines before its line are all there when that one is.
+ */
+async function accessLog({ host, output, wrote }: Running): Promise<string[]> {
+  const mark = `/v2/?mark=${randomUUID()}`
+  await answers(host, mark)
+  await wrote(mark)
+  return [...output().matchAll(/^\S+ - \S+ \[[^\]]*\] "(\S+) (\S+) [^"]*" (\d+)/gm)]
+    .filter(([, , path]) => !path?.startsWith('/v2/?mark='))
+    .map(([, method, path, status]) => `${method} ${path} ${status}`)
 }

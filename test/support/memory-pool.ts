@@ -7,9 +7,9 @@ import type { MemoryRegistry } from '../../src/registry/memory-registry.js'
 /** The pool of a pull in memory: what a MemoryRegistry serves is staged in the store, ready for commit. */
 export class MemoryPool implements Pool {
   readonly #registry: MemoryRegistry
-  readonly #store: BlobStore
+  readonly #store: Pick<BlobStore, 'read' | 'stage'>
 
-  constructor(registry: MemoryRegistry, store: BlobStore) {
+  constructor(registry: MemoryRegistry, store: Pick<BlobStore, 'read' | 'stage'>) {
     this.#registry = registry
     this.#store = store
   }

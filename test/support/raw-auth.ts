@@ -2,7 +2,7 @@ import { type Answer, errorAnswer, jsonAnswer } from './raw-answer.js'
 import type { RawRequest } from './raw-http.js'
 import type { Route } from './raw-routes.js'
 
-export interface BasicAuth {
+interface BasicAuth {
   readonly kind: 'basic'
   readonly username: string
   readonly password: string

@@ -15,7 +15,7 @@ export interface RecordedRequest extends RawRequest {
 }
 
 /** What a step may know: the request, and the right answer as it would be without a Range header. */
-export interface StepContext {
+interface StepContext {
   readonly request: RecordedRequest
   readonly whole: () => Answer
 }
