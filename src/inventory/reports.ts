@@ -35,6 +35,11 @@ export interface RemoveReport {
   readonly kept: readonly { readonly reference: string; readonly failure: Failure }[]
   readonly removedBlobs: number
   readonly freedBytes: number
+  /**
+   * Why no blob was removed although references were: a manifest that a remaining reference needs is damaged or lost, so
+   * any blob might be one of its own. `details.reference` names it; pull or remove that one, then remove again.
+   */
+  readonly blobsKept?: Failure
 }
 
 export interface VerifyProblem {

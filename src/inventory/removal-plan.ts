@@ -1,0 +1,70 @@
+import type { Failure } from '../errors.js'
+import { planRemoval } from '../log/decide.js'
+import type { BlobRecord, ReferenceRecord } from '../log/event-log.js'
+import type { Head, HearthEvent } from '../log/events.js'
+import { unneeded } from '../log/reachable.js'
+import type { Digest } from '../oci/digest.js'
+import type { Closure } from './closure.js'
+
+/** What the log said at one position: the base of a decision. */
+export interface Snapshot {
+  readonly head: Head
+  readonly references: ReadonlyMap<string, ReferenceRecord>
+  readonly blobs: ReadonlyMap<Digest, BlobRecord>
+}
+
+/** What a removal has to know besides the log, gathered without holding it. */
+export interface Surroundings {
+  /** The closure of every reference in the snapshot, under its name. */
+  readonly closures: ReadonlyMap<string, Closure>
+  /** Blobs in the store that the log does not know and that may go too, with their sizes. */
+  readonly unrecorded: ReadonlyMap<Digest, { readonly size: number }>
+}
+
+export interface RemovalInput extends Surroundings {
+  readonly snapshot: Snapshot
+  /** References to remove; each is in the snapshot. */
+  readonly names: ReadonlySet<string>
+  /** Read while the log is held, or else a pull may count on a blob that this takes away: see `Leases`. */
+  readonly leased: ReadonlySet<Digest>
+}
+
+export interface RemovalDecision {
+  readonly events: readonly HearthEvent[]
+  /** Why no blob may go: what cannot be read might need any of them. */
+  readonly blocked?: Failure
+}
+
+/** One plan is carried out in one hold of the log, which should stay well under 200 ms. */
+const BLOBS_PER_PLAN = 256
+
+/** Pure. Removes references, and the blobs that no remaining reference needs and no lease holds. */
+export function decideRemoval(input: RemovalInput): RemovalDecision {
+  const { snapshot, names, closures, unrecorded, leased } = input
+  const needed = new Set<Digest>()
+  for (const name of snapshot.references.keys()) {
+    if (names.has(name)) continue
+    const closure = closures.get(name)
+    if (closure === undefined) throw new TypeError(`no closure for ${name}`)
+    const blocked = doubtOf(name, closure, snapshot)
+    if (blocked !== undefined) return { events: planRemoval([...names].sort(), []), blocked }
+    for (const digest of closure.digests) needed.add(digest)
+  }
+  const { digests } = unneeded(new Map([...unrecorded, ...snapshot.blobs]), { needed, leased })
+  const events = planRemoval([...names].sort(), digests.slice(0, BLOBS_PER_PLAN))
+  for (let start = BLOBS_PER_PLAN; start < digests.length; start += BLOBS_PER_PLAN) {
+    events.push(...planRemoval([], digests.slice(start, start + BLOBS_PER_PLAN)))
+  }
+  return { events }
+}
+
+/**
+ * Why a remaining reference's closure may be larger than what was found. A manifest that is absent and that the log never
+ * saw belongs to a platform that was not pulled, or to a name that another tool left dangling: it needs nothing of ours.
+ */
+function doubtOf(reference: string, { damage, absent }: Closure, { blobs }: Snapshot): Failure | undefined {
+  if (damage !== undefined) return { ...damage, details: { ...damage.details, reference } }
+  const lost = absent.find((digest) => blobs.has(digest))
+  if (lost === undefined) return undefined
+  return { code: 'BLOB_UNKNOWN', message: `${reference} has lost ${lost}`, details: { reference, digest: lost } }
+}

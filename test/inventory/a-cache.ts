@@ -1,0 +1,72 @@
+import type { BlobStore, Leases } from '../../src/blobs/blob-store.js'
+import { MemoryBlobStore } from '../../src/blobs/memory-blob-store.js'
+import { MemoryLeases } from '../../src/blobs/memory-leases.js'
+import type { FinishDeps } from '../../src/inventory/finish-removals.js'
+import type { RemovalDeps } from '../../src/inventory/remove.js'
+import type { HearthEvent, ReferenceSet } from '../../src/log/events.js'
+import { MemoryEventLog } from '../../src/log/memory-event-log.js'
+import type { Digest } from '../../src/oci/digest.js'
+import { type BuiltImage, digestsOf } from '../support/an-image.js'
+
+/** Later than anything a test writes by less than a minute, unless it says otherwise. */
+export const NOW = 1_000
+
+export interface StoreOptions {
+  /** Only these platforms' blobs, as a pull would. Default: all. */
+  readonly platforms?: readonly string[]
+  /** Puts blobs and the reference there as another tool would: the log knows the name alone. */
+  readonly adopted?: boolean
+}
+
+/** A whole cache in memory: log, blobs, leases and index.json, put together as production does. */
+export class ACache {
+  readonly log = new MemoryEventLog()
+  readonly blobs: BlobStore
+  readonly leases: Leases = new MemoryLeases()
+
+  constructor(blobs: BlobStore = new MemoryBlobStore()) {
+    this.blobs = blobs
+  }
+
+  get deps(): RemovalDeps & FinishDeps {
+    const { log, blobs, leases } = this
+    return { log, blobs, leases, materialise: async () => undefined, now: () => NOW }
+  }
+
+  /** Commits an image's blobs and records its name, all in the order of a pull. */
+  async store(reference: string, image: BuiltImage, options: StoreOptions = {}): Promise<void> {
+    const platforms = options.platforms ?? [...image.platforms.keys()]
+    const wanted = options.platforms === undefined ? [...image.blobs.keys()] : [...digestsOf(image, platforms)]
+    const events: HearthEvent[] = []
+    for (const digest of wanted) {
+      const bytes = image.blobs.get(digest)
+      if (bytes === undefined) throw new TypeError(`the image has no ${digest} in memory`)
+      const [committed] = await this.blobs.commit([await this.blobs.stage(digest, bytes)])
+      if (committed === undefined) throw new TypeError('a commit names what it committed')
+      events.push({ type: 'BlobCommitted', ...committed, durable: true, boot: 'boot' })
+    }
+    const origin = options.adopted ? 'adopted' : 'pulled'
+    const set: ReferenceSet = { type: 'ReferenceSet', reference, descriptor: image.root, platforms, origin }
+    await this.record(...(options.adopted ? [{ ...set, platforms: [] }] : [...events, set]))
+  }
+
+  async record(...events: readonly HearthEvent[]): Promise<void> {
+    await this.log.hold((held) => held.append(events))
+  }
+
+  /** What lies under blobs/, in order. */
+  async stored(): Promise<Digest[]> {
+    const digests: Digest[] = []
+    for await (const { digest } of this.blobs.list()) if (digest !== undefined) digests.push(digest)
+    return digests.sort()
+  }
+
+  get references(): string[] {
+    return [...this.log.state.references.keys()].sort()
+  }
+}
+
+/** Digests of several images, each once, in order. */
+export function digestsIn(...images: readonly BuiltImage[]): Digest[] {
+  return [...new Set(images.flatMap((image) => [...image.blobs.keys()]))].sort()
+}
