@@ -51,7 +51,10 @@ export async function finishRemovals(
     await deps.blobs.remove(gone.filter((digest) => !leased.has(digest) && !adopted.has(digest)))
     if (!gone.some((digest) => leased.has(digest))) finished.push({ type: 'RemovalFinished', plan })
   }
-  if (finished.length > 0) await held.append(finished)
+  if (finished.length === 0) return sum
+  await held.append(finished)
+  // index.json names the record it accounts for: after a removal, as after a pull, that is the last one.
+  await deps.materialise(held)
   return sum
 }
 

@@ -5,7 +5,10 @@ import type { FinishDeps } from '../../src/inventory/finish-removals.js'
 import type { RemovalDeps } from '../../src/inventory/remove.js'
 import type { HearthEvent, ReferenceSet } from '../../src/log/events.js'
 import { MemoryEventLog } from '../../src/log/memory-event-log.js'
+import { materialise } from '../../src/materialise/materialise.js'
+import { MemoryIndexFile } from '../../src/materialise/memory-index-file.js'
 import type { Digest } from '../../src/oci/digest.js'
+import { REF_NAME } from '../../src/oci/image-layout.js'
 import { type BuiltImage, digestsOf } from '../support/an-image.js'
 
 /** Later than anything a test writes by less than a minute, unless it says otherwise. */
@@ -23,14 +26,15 @@ export class ACache {
   readonly log = new MemoryEventLog()
   readonly blobs: BlobStore
   readonly leases: Leases = new MemoryLeases()
+  readonly indexFile = new MemoryIndexFile()
 
   constructor(blobs: BlobStore = new MemoryBlobStore()) {
     this.blobs = blobs
   }
 
   get deps(): RemovalDeps & FinishDeps {
-    const { log, blobs, leases } = this
-    return { log, blobs, leases, materialise: async () => undefined, now: () => NOW }
+    const { log, blobs, leases, indexFile } = this
+    return { log, blobs, leases, materialise: (held) => materialise(held, indexFile), now: () => NOW }
   }
 
   /** Commits an image's blobs and records its name, all in the order of a pull. */
@@ -50,8 +54,21 @@ export class ACache {
     await this.record(...(options.adopted ? [{ ...set, platforms: [] }] : [...events, set]))
   }
 
+  /** Puts an image's blobs, then its entry in index.json, as a tool does that knows nothing of hearth. */
+  async writeAsOtherTool(name: string, image: BuiltImage): Promise<void> {
+    for (const [digest, bytes] of image.blobs) await this.blobs.commit([await this.blobs.stage(digest, bytes)])
+    const index = JSON.parse(new TextDecoder().decode(this.indexFile.bytes ?? Buffer.from('{"manifests":[]}')))
+    index.manifests.push({ ...image.root, annotations: { [REF_NAME]: name } })
+    this.indexFile.bytes = Buffer.from(JSON.stringify(index))
+  }
+
   async record(...events: readonly HearthEvent[]): Promise<void> {
     await this.log.hold((held) => held.append(events))
+  }
+
+  /** Brings index.json up to the log, as the end of a pull does. */
+  async materialise(): Promise<void> {
+    await this.log.hold((held) => materialise(held, this.indexFile))
   }
 
   /** What lies under blobs/, in order. */

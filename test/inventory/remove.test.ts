@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { MemoryBlobStore } from '../../src/blobs/memory-blob-store.js'
 import { isHearthError } from '../../src/errors.js'
+import { listReferences } from '../../src/inventory/list.js'
 import { clean, removeReferences } from '../../src/inventory/remove.js'
+import { parseIndex } from '../../src/materialise/image-index.js'
 import type { Digest } from '../../src/oci/digest.js'
 import { aDigest, referenceSet } from '../support/a-log.js'
 import { anImage, type BuiltImage, digestsOf } from '../support/an-image.js'
@@ -178,6 +180,36 @@ describe('removeReferences', () => {
     blobs.interrupt = () => cache.store('docker.io/library/third:1', third)
     await removeReferences([APP], cache.deps)
     assert.deepEqual(await cache.stored(), digestsIn(web, third))
+  })
+
+  it('takes over what another tool wrote to index.json before it decides', async () => {
+    const { cache, web } = await twoStored()
+    const other = await anImage({ seed: 'other', layers: [{ seed: 'app layer' }] })
+    await cache.materialise()
+    await cache.writeAsOtherTool('other', other)
+    await removeReferences([APP], cache.deps)
+    assert.deepEqual(cache.references, [WEB, 'other'])
+    assert.deepEqual(await cache.stored(), digestsIn(web, other))
+    assert.deepEqual(
+      (await listReferences(cache.indexFile)).map(({ reference }) => reference),
+      [WEB, 'other'],
+    )
+  })
+
+  it('keeps what another tool writes between the decision and its record', async () => {
+    const blobs = new InterruptedStore()
+    const { cache, web } = await twoStored(new ACache(blobs))
+    const other = await anImage({ seed: 'other', layers: [{ seed: 'app layer' }] })
+    blobs.interrupt = () => cache.writeAsOtherTool('other', other)
+    await removeReferences([APP], cache.deps)
+    assert.deepEqual(await cache.stored(), digestsIn(web, other))
+  })
+
+  it('leaves index.json at the end of the log', async () => {
+    const { cache } = await twoStored()
+    await removeReferences([APP], cache.deps)
+    const { head } = parseIndex(cache.indexFile.bytes ?? assert.fail())
+    assert.deepEqual(head, cache.log.state.head)
   })
 
   it('gives up with LOG_CONFLICT when the log never rests', async () => {

@@ -1,0 +1,18 @@
+import { parseIndexFile } from '../materialise/image-index.js'
+import type { IndexFile } from '../materialise/index-file.js'
+import type { ListedReference } from './reports.js'
+
+/**
+ * The references in index.json, sorted by name; none when there is no such file. Neither the log nor a blob is read, and
+ * no lock is waited for. Names that other tools wrote stand as they are, images without a name as `@<digest>`.
+ * @throws HearthError LAYOUT_INVALID when the file is no image index.
+ */
+export async function listReferences(file: IndexFile): Promise<readonly ListedReference[]> {
+  const bytes = await file.read()
+  if (bytes === undefined) return []
+  return parseIndexFile(bytes)
+    .map(({ reference, descriptor: { digest, mediaType }, platforms, size }): ListedReference => {
+      return { reference, digest, mediaType, platforms, ...(size !== undefined && { size }) }
+    })
+    .sort((a, b) => (a.reference < b.reference ? -1 : 1))
+}

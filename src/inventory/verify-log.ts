@@ -1,0 +1,99 @@
+import { isHearthError, toFailure } from '../errors.js'
+import type { EventLog } from '../log/event-log.js'
+import type { Head, Recorded } from '../log/events.js'
+import { applyAll, emptyIndex, type IndexState } from '../log/projection.js'
+import type { VerifyProblem } from './reports.js'
+
+/** The log as it was found: what its records amount to, and what is wrong with it. */
+export interface LogFindings {
+  /** Undefined when the log cannot be read: nothing in it can be relied on then. */
+  readonly state?: IndexState
+  /** The same at the position that was asked for; undefined when the log never was there. */
+  readonly stateAt?: IndexState
+  readonly events: number
+  readonly problems: readonly VerifyProblem[]
+}
+
+/** What the log keeps ready for its readers. It has to equal the fold of its records. */
+interface Lookups extends Omit<IndexState, 'head'> {
+  readonly head: Head
+}
+
+/** Applying records copies the maps once a time: often enough to bound memory, rarely enough to stay O(events). */
+const RECORDS_PER_STEP = 10_000
+
+/**
+ * Reads every record, checks the chain, and compares the log's lookups with what its records amount to.
+ * @param at the position that index.json accounts for.
+ */
+export async function checkLog(
+  log: EventLog,
+  { at, signal }: { readonly at?: number; readonly signal?: AbortSignal },
+): Promise<LogFindings> {
+  const options = { ...(signal && { signal }) }
+  try {
+    const lookups = await log.hold(async (held): Promise<Lookups> => {
+      const [references, blobs] = [await held.references(), await held.allBlobs()]
+      return { references, blobs, removals: await held.unfinishedRemovals(), head: held.head }
+    }, options)
+    const { state, stateAt } = await fold(log.read(0, options), {
+      end: lookups.head.position,
+      ...(at !== undefined && { at }),
+    })
+    return {
+      state,
+      ...(stateAt && { stateAt }),
+      events: state.head.position,
+      problems: differences(state, lookups),
+    }
+  } catch (error) {
+    if (!isHearthError(error, 'LOG_CORRUPT')) throw error
+    return { events: 0, problems: [{ kind: 'log', subject: 'records', failure: toFailure(error) }] }
+  }
+}
+
+async function fold(
+  records: AsyncIterable<Recorded>,
+  { end, at }: { readonly end: number; readonly at?: number },
+): Promise<{ readonly state: IndexState; readonly stateAt?: IndexState }> {
+  let state = emptyIndex
+  let stateAt = at === 0 ? emptyIndex : undefined
+  let pending: Recorded[] = []
+  for await (const recorded of records) {
+    // Others go on appending; the lookups were taken at `end`.
+    if (recorded.position > end) break
+    pending.push(recorded)
+    if (pending.length < RECORDS_PER_STEP && recorded.position !== at) continue
+    state = applyAll(state, pending)
+    pending = []
+    if (recorded.position === at) stateAt = state
+  }
+  return { state: applyAll(state, pending), ...(stateAt && { stateAt }) }
+}
+
+function differences(state: IndexState, lookups: Lookups): VerifyProblem[] {
+  const tables = ['references', 'blobs', 'removals'] as const
+  const differing = tables.filter((table) => canonical(state[table]) !== canonical(lookups[table]))
+  const problems = differing.map((table): VerifyProblem => {
+    const message = `the log's ${table} are not what its records amount to`
+    return { kind: 'log', subject: table, failure: { code: 'LOG_CORRUPT', message, details: { table } } }
+  })
+  const sameHead = state.head.position === lookups.head.position && state.head.checksum === lookups.head.checksum
+  if (sameHead) return problems
+  const details = { expected: lookups.head.position, actual: state.head.position }
+  const failure = { code: 'LOG_CORRUPT', message: 'the log ends elsewhere than it says', details } as const
+  return [...problems, { kind: 'log', subject: 'head', failure }]
+}
+
+/** Databases give back entries in the order of keys, maps in the order of events; fields may be stored in any order. */
+function canonical(map: ReadonlyMap<string | number, unknown>): string {
+  const entries = [...map].map(([key, value]) => [String(key), value] as const)
+  return stable(entries.sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+function stable(value: unknown): string {
+  return JSON.stringify(value, (_key, item: unknown) => {
+    if (typeof item !== 'object' || item === null || Array.isArray(item)) return item
+    return Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
+  })
+}
