@@ -1,22 +1,18 @@
-import { type Failure, HearthError, isHearthError, toFailure } from '../errors.js'
-import type { EventLog, HeldLog } from '../log/event-log.js'
+import { isHearthError, toFailure } from '../errors.js'
 import type { Digest } from '../oci/digest.js'
 import type { Registry } from '../registry/registry.js'
-import { contentReader } from './closure.js'
+import { type CommitDeps, commitRemoval, type Wish } from './commit-removal.js'
 import { findReference } from './find-reference.js'
-import { type FinishDeps, finishRemovals } from './finish-removals.js'
+import { finishRemovals } from './finish-removals.js'
 import { inLanes, throwIfAborted } from './lanes.js'
 import { whyUnpublished } from './published.js'
-import { decideRemoval, type Snapshot, type Surroundings } from './removal-plan.js'
+import type { Snapshot } from './removal-plan.js'
 import type { RemoveReport } from './reports.js'
-import { LANES, lookAround, readSnapshot, takeSnapshot } from './surroundings.js'
+import { LANES, takeSnapshot } from './surroundings.js'
 
-export interface RemovalDeps extends FinishDeps {
-  readonly log: EventLog
+export interface RemovalDeps extends CommitDeps {
   /** Needed for `publishedOnly` alone. */
   readonly registry?: Registry
-  /** Milliseconds since 1970, as the file system has them. */
-  readonly now: () => number
 }
 
 export interface RemovalOptions {
@@ -27,24 +23,11 @@ export interface RemovalOptions {
 
 type Kept = RemoveReport['kept'][number]
 
-/** What to remove: names, each with the digest that was asked about at the registry, or without one. */
-interface Wish {
-  readonly names: ReadonlyMap<string, Digest | undefined>
+/** What the registry, if it was asked, lets go. */
+interface Allowed {
+  readonly names: Wish['names']
   readonly kept: readonly Kept[]
-  /** Also blobs that neither the log nor a reference knows. */
-  readonly leftovers: boolean
 }
-
-interface Committed {
-  readonly removed: readonly string[]
-  readonly plans: readonly number[]
-  readonly blocked?: Failure
-}
-
-/** How often the decision is made anew because the log moved meanwhile. Manifests are read once in all of them. */
-const TRIES = 10
-/** Other tools write index.json last: a younger blob may belong to an image that one of them is copying right now. */
-const LEFTOVER_AGE_MS = 60 * 60 * 1000
 
 /**
  * Removes references, then the blobs that neither a remaining reference nor a running pull needs. On return the references
@@ -76,8 +59,8 @@ interface Call {
   readonly options: RemovalOptions
 }
 
-async function run(first: Snapshot, wish: Wish, call: Call): Promise<RemoveReport> {
-  const { removed, plans, blocked } = await decideAndCommit(first, wish, call)
+async function run(first: Snapshot, wish: Wish & Allowed, call: Call): Promise<RemoveReport> {
+  const { removed, plans, blocked } = await commitRemoval(first, wish, { deps: call.deps, signal: call.options.signal })
   let removedBlobs = 0
   let freedBytes = 0
   for (const plan of plans) {
@@ -117,7 +100,7 @@ function findAll(names: readonly string[], { references }: Snapshot): { found: S
 async function askRegistry(
   wanted: ReadonlySet<string>,
   { snapshot, deps, options }: Call & { readonly snapshot: Snapshot },
-): Promise<Pick<Wish, 'names' | 'kept'>> {
+): Promise<Allowed> {
   const { publishedOnly = false, signal } = options
   if (!publishedOnly) return { names: new Map([...wanted].map((name) => [name, undefined])), kept: [] }
   const { registry } = deps
@@ -133,57 +116,4 @@ async function askRegistry(
   }
   await inLanes(wanted, ask, { lanes: LANES, ...(signal && { signal }) })
   return { names, kept: kept.sort((a, b) => (a.reference < b.reference ? -1 : 1)) }
-}
-
-/**
- * Decides on a snapshot, without holding the log, and records the decision only if the log is still where it was then.
- * @throws HearthError LOG_CONFLICT
- */
-async function decideAndCommit(first: Snapshot, wish: Wish, { deps, options }: Call): Promise<Committed> {
-  const { signal } = options
-  const read = contentReader(deps.blobs)
-  const leftovers = wish.leftovers && { leftoversBefore: deps.now() - LEFTOVER_AGE_MS }
-  let snapshot = first
-  for (let attempt = 0; attempt < TRIES; attempt++) {
-    const names = stillMeant(wish, snapshot)
-    const look = { blobs: deps.blobs, read, ...leftovers, ...(signal && { signal }) }
-    const surroundings = await lookAround(snapshot, names, look)
-    const commit = (held: HeldLog): Promise<Committed | Snapshot> =>
-      commitAt(held, { snapshot, names, surroundings }, deps)
-    const outcome = await deps.log.hold(commit, { ...(signal && { signal }) })
-    if ('plans' in outcome) return outcome
-    snapshot = outcome
-  }
-  throw new HearthError('LOG_CONFLICT', 'other processes kept changing the cache; try again', { tries: TRIES })
-}
-
-/** Another process may have removed the name meanwhile, or moved it to an image that the registry was not asked about. */
-function stillMeant({ names }: Wish, { references }: Snapshot): ReadonlySet<string> {
-  const meant = [...names].filter(([name, asked]) => {
-    const digest = references.get(name)?.descriptor.digest
-    return digest !== undefined && (asked === undefined || asked === digest)
-  })
-  return new Set(meant.map(([name]) => name))
-}
-
-interface Decision {
-  readonly snapshot: Snapshot
-  readonly names: ReadonlySet<string>
-  readonly surroundings: Surroundings
-}
-
-/** Gives the newer snapshot instead when the decision rests on an old one. */
-async function commitAt(
-  held: HeldLog,
-  { snapshot, names, surroundings }: Decision,
-  { leases, materialise }: RemovalDeps,
-): Promise<Committed | Snapshot> {
-  await materialise(held)
-  if (held.head.checksum !== snapshot.head.checksum) return readSnapshot(held)
-  const leased = await leases.leased()
-  const { events, blocked } = decideRemoval({ ...surroundings, snapshot, names, leased })
-  const recorded = events.length === 0 ? [] : await held.append(events)
-  if (recorded.length > 0) await materialise(held)
-  const plans = recorded.filter(({ type }) => type === 'RemovalPlanned').map(({ position }) => position)
-  return { removed: [...names].sort(), plans, ...(blocked && { blocked }) }
 }

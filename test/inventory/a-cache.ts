@@ -9,7 +9,7 @@ import { materialise } from '../../src/materialise/materialise.js'
 import { MemoryIndexFile } from '../../src/materialise/memory-index-file.js'
 import type { Digest } from '../../src/oci/digest.js'
 import { REF_NAME } from '../../src/oci/image-layout.js'
-import { type BuiltImage, digestsOf } from '../support/an-image.js'
+import { anImage, type BuiltImage, digestsOf } from '../support/an-image.js'
 
 /** Later than anything a test writes by less than a minute, unless it says otherwise. */
 export const NOW = 1_000
@@ -86,4 +86,23 @@ export class ACache {
 /** Digests of several images, each once, in order. */
 export function digestsIn(...images: readonly BuiltImage[]): Digest[] {
   return [...new Set(images.flatMap((image) => [...image.blobs.keys()]))].sort()
+}
+
+export const APP = 'docker.io/library/app:1'
+export const WEB = 'docker.io/library/web:1'
+
+/** Two images with one layer in common, and one layer each of their own. */
+async function twoImages(): Promise<[BuiltImage, BuiltImage]> {
+  const shared = { seed: 'shared', everyPlatform: true }
+  return [
+    await anImage({ seed: 'app', layers: [shared, { seed: 'app layer' }] }),
+    await anImage({ seed: 'web', layers: [shared, { seed: 'web layer' }] }),
+  ]
+}
+
+export async function twoStored(cache = new ACache()): Promise<{ cache: ACache; app: BuiltImage; web: BuiltImage }> {
+  const [app, web] = await twoImages()
+  await cache.store(APP, app)
+  await cache.store(WEB, web)
+  return { cache, app, web }
 }
