@@ -92,7 +92,7 @@ export const APP = 'docker.io/library/app:1'
 export const WEB = 'docker.io/library/web:1'
 
 /** Two images with one layer in common, and one layer each of their own. */
-async function twoImages(): Promise<[BuiltImage, BuiltImage]> {
+export async function twoImages(): Promise<[BuiltImage, BuiltImage]> {
   const shared = { seed: 'shared', everyPlatform: true }
   return [
     await anImage({ seed: 'app', layers: [shared, { seed: 'app layer' }] }),
