@@ -1,0 +1,35 @@
+/** What stands below the list of commands and options. Exit codes: the table ERRORS. */
+export const HELP = `
+Examples:
+  hearth pull alpine redis:7                     the platform this machine runs
+  hearth pull --platform linux/arm64 alpine      another one; repeatable, or: all
+  hearth pull --pull newer alpine                one request tells whether the tag has moved
+  hearth --cache /var/cache/images ls --json     common options stand before or after the command
+  hearth pull --mirror https://mirror.example.com alpine
+  hearth pull --tls-verify registry.lan:5000=false registry.lan:5000/app:1
+  hearth verify                                  re-hash everything
+
+Results go to standard output, progress and messages to standard error.
+
+Exit codes:
+    0  done
+    1  several images failed, for different reasons
+    2  the command line, a reference or an option makes no sense
+    3  no such reference, platform, manifest, blob or cache
+    4  content is not what it claims to be, or verify found problems
+    5  the network, or the registry behind it
+    6  the event log is busy or damaged
+    7  not logged in, or not allowed
+    8  the disk is full, read-only or failing
+   70  a defect in hearth
+  129, 130, 143  stopped by SIGHUP, SIGINT (Ctrl-C), SIGTERM; what was downloaded is kept
+`
+
+export const PULL_HELP = `
+A bare --pull means always: "hearth pull --pull alpine" asks the registry for alpine.
+
+  missing  ask the registry only for names that the cache lacks (default)
+  newer    ask whether the name stands for another digest now
+  always   resolve and check everything anew; blobs that are present are not fetched again
+  never    only look into the cache
+`

@@ -1,0 +1,36 @@
+import type { CacheOptions, PullPolicy } from '../index.js'
+
+/** What the user asks for, parsed. */
+export type Invocation =
+  | {
+      readonly verb: 'pull'
+      readonly references: readonly string[]
+      readonly platforms?: readonly string[]
+      readonly pull?: PullPolicy
+    }
+  | { readonly verb: 'ls' }
+  | { readonly verb: 'inspect'; readonly reference: string }
+  | { readonly verb: 'rm'; readonly references: readonly string[]; readonly publishedOnly: boolean }
+  | { readonly verb: 'clean'; readonly publishedOnly: boolean }
+  | { readonly verb: 'log'; readonly after: number }
+  | { readonly verb: 'verify' }
+
+/** How results and messages are shown. */
+export interface OutputOptions {
+  readonly json: boolean
+  /** Nothing on standard error but errors. */
+  readonly quiet: boolean
+  /** Errors with stack and causes. */
+  readonly verbose: boolean
+  readonly progress: boolean
+}
+
+/** A whole command line, or the text that it asks for instead of a command. */
+export type CommandLine =
+  | {
+      readonly kind: 'run'
+      readonly invocation: Invocation
+      readonly cache: CacheOptions
+      readonly output: OutputOptions
+    }
+  | { readonly kind: 'text'; readonly text: string }

@@ -1,0 +1,26 @@
+import type { Cache, ListedReference, SignalOptions } from '../index.js'
+import type { DocumentOutcome } from './outcome.js'
+import { table } from './table.js'
+import { formatBytes } from './units.js'
+
+/** `hearth ls`: the references in the cache. */
+export async function ls(cache: Cache, options: SignalOptions = {}): Promise<DocumentOutcome> {
+  return renderList(await cache.list(options))
+}
+
+/** A table in the order given; `-` stands for what is not known of a name that another tool wrote. */
+export function renderList(references: readonly ListedReference[]): DocumentOutcome {
+  const rows = references.map(({ reference, digest, platforms, size }) => [
+    reference,
+    digest,
+    platforms.join(',') || '-',
+    size === undefined ? '-' : formatBytes(size),
+  ])
+  return {
+    kind: 'document',
+    document: { references },
+    lines: table([['REFERENCE', 'DIGEST', 'PLATFORMS', 'SIZE'], ...rows], [3]),
+    problems: [],
+    exitCode: 0,
+  }
+}

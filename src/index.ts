@@ -1,0 +1,29 @@
+/** The public interface of hearth: everything that is not exported here may change without notice. */
+export type {
+  Cache,
+  HistoryOptions,
+  InspectOptions,
+  PullOptions,
+  RemoveOptions,
+  SignalOptions,
+  VerifyOptions,
+} from './api.js'
+export { openCache } from './cache.js'
+export { ERRORS, type ErrorCode, type ErrorDetails, type Failure, HearthError, isHearthError } from './errors.js'
+export type {
+  InspectedNode,
+  Inspection,
+  ListedReference,
+  RemoveReport,
+  VerifyProblem,
+  VerifyProgress,
+  VerifyReport,
+} from './inventory/reports.js'
+export type { HearthEvent, Recorded } from './log/events.js'
+export type { Descriptor } from './oci/descriptor.js'
+export type { Digest } from './oci/digest.js'
+export { formatPlatform, type Platform, parsePlatform } from './oci/platform.js'
+export type { Reference } from './oci/reference.js'
+export { type CacheOptions, DEFAULTS, PULL_POLICIES, type PullPolicy, type RetryPolicy } from './options.js'
+export type { OnProgress, ProgressEvent } from './pull/progress.js'
+export type { FailedImage, PulledImage, PullReport, PullResult } from './pull/report.js'
