@@ -1,0 +1,184 @@
+#!/usr/bin/env node
+/**
+ * The command line: words in, results on standard output, progress and messages on standard error, an exit code.
+ * This is the only file that prints or exits, and the one that knows signals and terminals.
+ */
+import { readFileSync } from 'node:fs'
+import { parseCommandLine } from './commands/command-line.js'
+import { dispatch } from './commands/dispatch.js'
+import { errorLines, exitCodeOfError, failureOf } from './commands/failure.js'
+import type { CommandLine, Invocation, OutputOptions } from './commands/invocation.js'
+import type { Outcome } from './commands/outcome.js'
+import { printableJson } from './commands/printable.js'
+import type { ProgressDisplay, ProgressSource } from './commands/progress-display.js'
+import { ERRORS, HearthError, isHearthError, openCache, type ProgressEvent, type VerifyProgress } from './index.js'
+
+type Run = Extract<CommandLine, { kind: 'run' }>
+
+const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
+/** An orderly stop takes no longer than this; what it has not done by then, the next run does. */
+const STOP_WITHIN_MS = 2000
+const REDRAW_EVERY_MS = 100
+/** Bytes collected before a stream of lines is written: one system call for each line would dominate. */
+const WRITE_CHARACTERS = 65_536
+
+let output: OutputOptions = { json: false, quiet: false, verbose: false, progress: true }
+let exitCodeOfSignal: number | undefined
+const stopping = new AbortController()
+
+for (const [name, exitCode] of Object.entries(SIGNALS)) process.on(name, () => stop(exitCode))
+process.on('uncaughtException', crash) // unhandled rejections too
+// A failed write is reported to whoever wrote (see write); without a listener it would also be thrown.
+process.stdout.on('error', () => {})
+process.stderr.on('error', () => {})
+
+process.exit(await main(process.argv.slice(2)).catch(fail))
+
+async function main(argv: readonly string[]): Promise<number> {
+  const columns = process.stdout.columns ?? 80
+  const commandLine = parseCommandLine(argv, { version: readVersion(), columns })
+  if (commandLine.kind === 'text') {
+    await write(process.stdout, commandLine.text)
+    return 0
+  }
+  output = commandLine.output
+  const exitCode = await run(commandLine)
+  return exitCodeOfSignal ?? exitCode
+}
+
+async function run({ invocation, cache: options }: Run): Promise<number> {
+  const cache = await openCache(options)
+  const progress = await startProgress(invocation)
+  try {
+    const outcome = await dispatch(cache, invocation, { signal: stopping.signal, ...progress.listeners })
+    progress.end()
+    return await print(outcome)
+  } catch (error) {
+    progress.end()
+    if (isHearthError(error, 'ABORTED') && !output.quiet) await write(process.stderr, progress.afterStop())
+    throw error
+  } finally {
+    await cache.close()
+  }
+}
+
+async function print(outcome: Outcome): Promise<number> {
+  if (outcome.kind === 'stream') {
+    await printStream(outcome.lines(output.json))
+    return 0
+  }
+  const { document, lines, problems, exitCode } = outcome
+  await write(process.stdout, output.json ? `${printableJson(document, 2)}\n` : joinLines(lines))
+  await write(process.stderr, joinLines(problems))
+  return exitCode
+}
+
+async function printStream(lines: AsyncIterable<string>): Promise<void> {
+  let text = ''
+  for await (const line of lines) {
+    text += `${line}\n`
+    if (text.length < WRITE_CHARACTERS) continue
+    if (!(await write(process.stdout, text))) return
+    text = ''
+  }
+  await write(process.stdout, text)
+}
+
+/** Says what went wrong. @returns the exit code. */
+async function fail(error: unknown): Promise<number> {
+  const wasStopped = exitCodeOfSignal !== undefined && isHearthError(error, 'ABORTED')
+  if (!wasStopped) await write(process.stderr, joinLines(errorLines(error, output)))
+  if (output.json) await write(process.stdout, `${printableJson({ error: failureOf(error) }, 2)}\n`)
+  return exitCodeOfSignal ?? exitCodeOfError(error)
+}
+
+/** An error that nobody waited for, whatever its code, is a defect. */
+function crash(cause: unknown): void {
+  const { message } = failureOf(cause)
+  void fail(new HearthError('INTERNAL', `unexpected: ${message}`, {}, cause)).finally(() => {
+    process.exit(ERRORS.INTERNAL.exitCode)
+  })
+}
+
+/** First signal: stop in good order, in two seconds at most. Second one: stop at once. */
+function stop(exitCode: number): void {
+  if (exitCodeOfSignal !== undefined) process.exit(exitCode)
+  exitCodeOfSignal = exitCode
+  stopping.abort(new HearthError('ABORTED', 'stopped by a signal'))
+  setTimeout(() => process.exit(exitCode), STOP_WITHIN_MS)
+}
+
+interface Progress {
+  readonly listeners: {
+    readonly onPullProgress?: (event: ProgressEvent) => void
+    readonly onVerifyProgress?: (event: VerifyProgress) => void
+  }
+  end(): void
+  /** What to say when the command was stopped. */
+  afterStop(): string
+}
+
+async function startProgress(invocation: Invocation): Promise<Progress> {
+  if (invocation.verb === 'pull') {
+    const { newProgressView } = await import('./commands/progress-view.js')
+    const { pullProgress } = await import('./commands/pull-progress.js')
+    const { keptText } = await import('./commands/progress-frame.js')
+    const view = newProgressView(invocation.references.length, performance.now())
+    const { listener, end } = await follow(pullProgress(view))
+    return { listeners: { onPullProgress: listener }, end, afterStop: () => `hearth: stopped: ${keptText(view)}\n` }
+  }
+  const afterStop = () => 'hearth: stopped\n'
+  if (invocation.verb !== 'verify') return { listeners: {}, end: () => {}, afterStop }
+  const { verifyProgress } = await import('./commands/verify-progress.js')
+  const { listener, end } = await follow(verifyProgress(performance.now()))
+  return { listeners: { onVerifyProgress: listener }, end, afterStop }
+}
+
+/** Shows a source on standard error until `end`, in the way that suits what standard error is. */
+async function follow<E>(source: ProgressSource<E>): Promise<{ listener(event: E): void; end(): void }> {
+  const display = await displayOf(source)
+  const show = (text: string) => text !== '' && void process.stderr.write(text)
+  const timer = setInterval(() => show(display.tick(performance.now())), REDRAW_EVERY_MS)
+  const end = () => {
+    clearInterval(timer)
+    show(display.end())
+  }
+  stopping.signal.addEventListener('abort', () => {
+    end()
+    if (!output.quiet) show('hearth: stopping; press Ctrl-C again to stop at once\n')
+  })
+  return { listener: (event) => show(display.event(event, performance.now())), end }
+}
+
+async function displayOf<E>(source: ProgressSource<E>): Promise<ProgressDisplay<E>> {
+  const { liveDisplay, plainDisplay, silentDisplay } = await import('./commands/progress-display.js')
+  if (!output.progress) return silentDisplay(source)
+  const { stderr, env } = process
+  if (!stderr.isTTY || env.TERM === 'dumb') return plainDisplay(source, performance.now())
+  // A terminal that does not know its size says 0.
+  return liveDisplay(source, () => ({ columns: stderr.columns || 80, rows: stderr.rows || 24 }))
+}
+
+/**
+ * Resolves when the text is written: false when nobody reads any more (`hearth ls | head -1`), which is no failure.
+ * @throws HearthError STORE_FAILED when results cannot be written for another reason, as on a full disk.
+ */
+function write(stream: NodeJS.WriteStream, text: string): Promise<boolean> {
+  if (text === '') return Promise.resolve(true)
+  return new Promise((resolve, reject) => {
+    stream.write(text, (error: NodeJS.ErrnoException | null | undefined) => {
+      // EIO: the terminal is gone. What standard error does not take cannot be reported anywhere.
+      if (!error || error.code === 'EPIPE' || error.code === 'EIO' || stream === process.stderr) resolve(!error)
+      else reject(new HearthError('STORE_FAILED', `cannot write the output: ${error.code}`, {}, error))
+    })
+  })
+}
+
+function joinLines(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join('')
+}
+
+function readVersion(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  return version
+}

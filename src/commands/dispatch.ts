@@ -1,0 +1,40 @@
+import type { Cache, OnProgress, VerifyProgress } from '../index.js'
+import type { Invocation } from './invocation.js'
+import type { Outcome } from './outcome.js'
+import { unreachable } from './unreachable.js'
+
+export interface DispatchOptions {
+  readonly signal: AbortSignal
+  readonly onPullProgress?: OnProgress
+  readonly onVerifyProgress?: (event: VerifyProgress) => void
+}
+
+/** Runs one command. Only that command's module is loaded: start-up time is part of what `ls` costs. */
+export async function dispatch(cache: Cache, invocation: Invocation, options: DispatchOptions): Promise<Outcome> {
+  const { signal, onPullProgress, onVerifyProgress } = options
+  switch (invocation.verb) {
+    case 'pull': {
+      const { verb: _, references, ...wanted } = invocation
+      const { pull } = await import('./pull.js')
+      return pull(cache, references, { ...wanted, signal, ...(onPullProgress && { onProgress: onPullProgress }) })
+    }
+    case 'ls':
+      return (await import('./ls.js')).ls(cache, { signal })
+    case 'inspect':
+      return (await import('./inspect.js')).inspect(cache, invocation.reference, { signal })
+    case 'rm': {
+      const { references, publishedOnly } = invocation
+      return (await import('./rm.js')).rm(cache, references, { signal, publishedOnly })
+    }
+    case 'clean':
+      return (await import('./clean.js')).clean(cache, { signal, publishedOnly: invocation.publishedOnly })
+    case 'log':
+      return (await import('./log.js')).log(cache, { signal, after: invocation.after })
+    case 'verify': {
+      const { verify } = await import('./verify.js')
+      return verify(cache, { signal, ...(onVerifyProgress && { onProgress: onVerifyProgress }) })
+    }
+    default:
+      return unreachable(invocation)
+  }
+}

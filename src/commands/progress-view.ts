@@ -1,0 +1,201 @@
+import type { Digest, Failure, ProgressEvent } from '../index.js'
+import { unreachable } from './unreachable.js'
+
+/** Why a blob that is under way gets no bytes right now; absent while it does. */
+export type Pause =
+  | { readonly kind: 'another-process' }
+  | { readonly kind: 'retry'; readonly attempt: number; readonly untilMs: number; readonly failure: Failure }
+
+/** A blob under way. */
+export interface BlobView {
+  readonly digest: Digest
+  readonly size: number
+  readonly bytes: number
+  /** Absent while another process fetches it. */
+  readonly host?: string
+  readonly pause?: Pause
+  /** Bytes at the first report: they may have been on disk already, so they tell nothing about the speed. */
+  readonly firstBytes?: number
+}
+
+/**
+ * What is known of a pull while it runs. Changed in place by {@link applyProgress}: a copy for each event would cost
+ * O(images²) over a warm of many images.
+ */
+export interface ProgressView {
+  images: number
+  done: number
+  failed: number
+  /** Bytes of blobs that this pull has finished. */
+  finishedBytes: number
+  /** Bytes that came over the network, as far as is known. */
+  receivedBytes: number
+  /** Bytes to fetch by plan, for each image that is not finished; of finished ones, what they fetched. */
+  plannedBytes: number
+  readonly planned: Map<string, number>
+  readonly blobs: Map<Digest, BlobView>
+  /** Images whose requests wait for another attempt. */
+  readonly retries: Map<string, Pause & { readonly kind: 'retry' }>
+  /** Recent points of `receivedBytes`, oldest first: the slope is the rate. */
+  readonly samples: { readonly atMs: number; readonly bytes: number }[]
+}
+
+const SAMPLE_EVERY_MS = 200
+const RATE_WINDOW_MS = 5000
+
+/** @param images how many were asked for. */
+export function newProgressView(images: number, nowMs: number): ProgressView {
+  return {
+    images,
+    done: 0,
+    failed: 0,
+    finishedBytes: 0,
+    receivedBytes: 0,
+    plannedBytes: 0,
+    planned: new Map(),
+    blobs: new Map(),
+    retries: new Map(),
+    samples: [{ atMs: nowMs, bytes: 0 }],
+  }
+}
+
+/** Folds one event into the view. The caller brings the time. */
+export function applyProgress(view: ProgressView, event: ProgressEvent, nowMs: number): void {
+  switch (event.type) {
+    case 'image-started':
+    case 'image-resolved':
+    case 'image-planned':
+    case 'image-done':
+    case 'image-failed':
+    case 'request-retry':
+      applyImage(view, event, nowMs)
+      return
+    case 'blob-started':
+    case 'blob-progress':
+    case 'blob-waiting':
+    case 'blob-retry':
+    case 'blob-done':
+      applyBlob(view, event, nowMs)
+      sample(view, nowMs)
+      return
+    default:
+      unreachable(event)
+  }
+}
+
+/** The sums of a view at one moment. */
+export interface Totals {
+  readonly bytes: number
+  /** Bytes of everything planned so far; shared blobs count once they are known to be shared. */
+  readonly totalBytes: number
+  readonly bytesPerSecond: number
+  /** Absent while the rate is unknown or nothing is left. */
+  readonly remainingMs?: number
+}
+
+export function totalsOf(view: ProgressView, nowMs: number): Totals {
+  let bytes = view.finishedBytes
+  for (const blob of view.blobs.values()) bytes += blob.bytes
+  const totalBytes = Math.max(view.plannedBytes, bytes)
+  const bytesPerSecond = rateOf(view, nowMs)
+  const left = totalBytes - bytes
+  return {
+    bytes,
+    totalBytes,
+    bytesPerSecond,
+    ...(left > 0 && bytesPerSecond > 0 && { remainingMs: (left / bytesPerSecond) * 1000 }),
+  }
+}
+
+function applyImage(view: ProgressView, event: Extract<ProgressEvent, { image: string }>, nowMs: number): void {
+  const { image } = event
+  if (event.type === 'request-retry') {
+    view.retries.set(image, retryPause(event, nowMs))
+    return
+  }
+  view.retries.delete(image)
+  if (event.type === 'image-planned') settle(view, image, event.bytes)
+  if (event.type === 'image-done') {
+    view.done += 1
+    settle(view, image, event.fetchedBytes)
+    view.planned.delete(image)
+  }
+  if (event.type === 'image-failed') {
+    view.failed += 1
+    settle(view, image, 0)
+    view.planned.delete(image)
+    forgetBlobOf(view, event.failure)
+  }
+}
+
+/** Replaces what an image was expected to fetch by what is known now. */
+function settle(view: ProgressView, image: string, bytes: number): void {
+  view.plannedBytes += bytes - (view.planned.get(image) ?? 0)
+  view.planned.set(image, bytes)
+}
+
+/** No event says that a blob was given up; the failure of its image names it. */
+function forgetBlobOf(view: ProgressView, { details }: Failure): void {
+  if (typeof details.digest === 'string') view.blobs.delete(details.digest as Digest)
+}
+
+function applyBlob(
+  view: ProgressView,
+  event: Extract<ProgressEvent, { digest: Digest; type: `blob-${string}` }>,
+  nowMs: number,
+): void {
+  const { digest } = event
+  const { pause: _, ...known } = view.blobs.get(digest) ?? { digest, size: 0, bytes: 0 }
+  switch (event.type) {
+    case 'blob-started':
+      view.blobs.set(digest, { ...known, size: event.size, host: event.host })
+      return
+    case 'blob-progress': {
+      const { size, bytes } = event
+      if (known.firstBytes !== undefined) view.receivedBytes += Math.max(0, bytes - known.bytes)
+      view.blobs.set(digest, { ...known, size, bytes, firstBytes: known.firstBytes ?? bytes })
+      return
+    }
+    case 'blob-waiting':
+      view.blobs.set(digest, { ...known, pause: { kind: event.for } })
+      return
+    case 'blob-retry':
+      view.blobs.set(digest, { ...known, pause: retryPause(event, nowMs) })
+      return
+    case 'blob-done':
+      view.finishedBytes += event.size
+      if (known.host !== undefined) view.receivedBytes += lastBytes(known, event)
+      view.blobs.delete(digest)
+      return
+    default:
+      unreachable(event)
+  }
+}
+
+/** What a finished blob received that no progress event has counted. */
+function lastBytes(known: BlobView, { size, resumedBytes }: { readonly size: number; readonly resumedBytes: number }) {
+  const uncounted = known.firstBytes === undefined ? size : size - known.bytes + known.firstBytes
+  return Math.max(0, uncounted - resumedBytes)
+}
+
+function retryPause(
+  { attempt, delayMs, failure }: { readonly attempt: number; readonly delayMs: number; readonly failure: Failure },
+  nowMs: number,
+): Pause & { readonly kind: 'retry' } {
+  return { kind: 'retry', attempt, untilMs: nowMs + delayMs, failure }
+}
+
+function sample(view: ProgressView, nowMs: number): void {
+  const { samples, receivedBytes: bytes } = view
+  const last = samples.at(-1)
+  if (last !== undefined && nowMs - last.atMs < SAMPLE_EVERY_MS) return
+  samples.push({ atMs: nowMs, bytes })
+  // One sample older than the window stays: the slope is taken from it.
+  while ((samples[1]?.atMs ?? Number.POSITIVE_INFINITY) <= nowMs - RATE_WINDOW_MS) samples.shift()
+}
+
+function rateOf({ samples, receivedBytes }: ProgressView, nowMs: number): number {
+  const from = samples.findLast(({ atMs }) => atMs <= nowMs - RATE_WINDOW_MS) ?? samples[0]
+  if (from === undefined || nowMs <= from.atMs) return 0
+  return ((receivedBytes - from.bytes) * 1000) / (nowMs - from.atMs)
+}
