@@ -4,6 +4,8 @@ import { redact } from './redact.js'
 
 /** The details that tell where something went wrong, in the order in which they are shown. */
 const WHERE = ['host', 'step', 'path', 'expected', 'actual'] as const
+/** Words that a message may hold by chance: they are shown in any case. */
+const SHORT = new Set<string>(['host', 'step'])
 const MAX_CAUSES = 8
 
 /**
@@ -16,7 +18,7 @@ export function failureLine({ code, message: whole, details }: Failure, subject?
   const named = subject === undefined || message.includes(subject) ? '' : `${subject}: `
   const where = WHERE.flatMap((name) => {
     const value = details[name]
-    return value === undefined || message.includes(String(value)) ? [] : [`${name} ${value}`]
+    return value === undefined || (!SHORT.has(name) && message.includes(String(value))) ? [] : [`${name} ${value}`]
   })
   const place = where.length === 0 ? '' : ` (${where.join(', ')})`
   return `hearth: ${code}: ${printable(named + message + place)}`

@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { parseCommandLine } from '../../src/commands/command-line.js'
+import { DEFAULTS, ERRORS, isHearthError, PULL_POLICIES } from '../../src/index.js'
+
+const parse = (...argv: string[]) => parseCommandLine(argv, { version: '1.2.3' })
+
+function run(...argv: string[]) {
+  const commandLine = parse(...argv)
+  assert.equal(commandLine.kind, 'run')
+  return commandLine.kind === 'run' ? commandLine : assert.fail()
+}
+
+function text(...argv: string[]): string {
+  const commandLine = parse(...argv)
+  return commandLine.kind === 'text' ? commandLine.text : assert.fail('a command came back')
+}
+
+const refused = (...argv: string[]) =>
+  assert.throws(
+    () => parse(...argv),
+    (error) => isHearthError(error, 'USAGE'),
+    argv.join(' '),
+  )
+
+describe('the command line', () => {
+  it('knows every verb', () => {
+    assert.deepEqual(run('pull', 'a', 'b').invocation, { verb: 'pull', references: ['a', 'b'] })
+    assert.deepEqual(run('ls').invocation, { verb: 'ls' })
+    assert.deepEqual(run('list').invocation, { verb: 'ls' })
+    assert.deepEqual(run('inspect', 'a').invocation, { verb: 'inspect', reference: 'a' })
+    assert.deepEqual(run('rm', 'a', 'b').invocation, { verb: 'rm', references: ['a', 'b'], publishedOnly: false })
+    assert.deepEqual(run('clean', '--published-only').invocation, { verb: 'clean', publishedOnly: true })
+    assert.deepEqual(run('log').invocation, { verb: 'log', after: 0 })
+    assert.deepEqual(run('log', '--after', '17').invocation, { verb: 'log', after: 17 })
+    assert.deepEqual(run('verify').invocation, { verb: 'verify' })
+  })
+
+  it('leaves every default to the library', () => {
+    const { cache, output } = run('ls')
+    assert.deepEqual(cache, {})
+    assert.deepEqual(output, { json: false, quiet: false, verbose: false, progress: true })
+  })
+
+  it('takes a bare --pull as "always", and the next word as a reference', () => {
+    assert.deepEqual(run('pull', '--pull', 'alpine').invocation, {
+      verb: 'pull',
+      references: ['alpine'],
+      pull: 'always',
+    })
+    for (const policy of PULL_POLICIES) {
+      assert.deepEqual(run('pull', '--pull', policy, 'alpine').invocation, {
+        verb: 'pull',
+        references: ['alpine'],
+        pull: policy,
+      })
+    }
+  })
+
+  it('takes --platform several times, and several platforms at once', () => {
+    const { invocation } = run('pull', '--platform', 'linux/amd64,linux/arm64', 'a', '--platform=all')
+    assert.deepEqual(invocation, {
+      verb: 'pull',
+      references: ['a'],
+      platforms: ['linux/amd64', 'linux/arm64', 'all'],
+    })
+  })
+
+  it('takes common options before and after the command', () => {
+    const words = ['--cache', '/c', '-j', '3', '--mirror', 'http://m', '--mirror=ghcr.io=http://n', '--json', '-v']
+    const expected = { path: '/c', jobs: 3, mirrors: ['http://m', 'ghcr.io=http://n'] }
+    for (const argv of [
+      [...words, 'ls'],
+      ['ls', ...words],
+      [...words.slice(0, 4), 'ls', ...words.slice(4)],
+    ]) {
+      const { cache, output } = run(...argv)
+      assert.deepEqual(cache, expected)
+      assert.deepEqual(output, { json: true, quiet: false, verbose: true, progress: true })
+    }
+  })
+
+  it('hands every option to the library under its name there', () => {
+    const { cache } = run(
+      ...['pull', 'a', '--authfile', 'auth', '--tls-verify', 'h=false', '--plain-http', 'p', '--plain-http', '*'],
+      ...['--ca-file', 'x', '--ca-file', 'y', '--cert-file', 'cert', '--key-file', 'key'],
+      ...['--durability', 'relaxed', '--retries', '0'],
+    )
+    assert.deepEqual(cache, {
+      authFile: 'auth',
+      insecureHosts: ['h'],
+      plainHttpHosts: ['p', '*'],
+      caFiles: ['x', 'y'],
+      certFile: 'cert',
+      keyFile: 'key',
+      durability: 'relaxed',
+      retry: { retries: 0 },
+    })
+  })
+
+  it('shows no progress with --quiet or --no-progress', () => {
+    assert.deepEqual(run('-q', 'ls').output, { json: false, quiet: true, verbose: false, progress: false })
+    assert.deepEqual(run('ls', '--no-progress').output, { json: false, quiet: false, verbose: false, progress: false })
+  })
+
+  it('takes words after -- as they are', () => {
+    assert.deepEqual(run('pull', '--', '--json').invocation, { verb: 'pull', references: ['--json'] })
+  })
+
+  it('refuses what makes no sense', () => {
+    refused()
+    refused('pull')
+    refused('rm')
+    refused('inspect')
+    refused('inspect', 'a', 'b')
+    refused('ls', 'a')
+    refused('ls', '--published-only')
+    refused('nope')
+    refused('help', 'nope')
+    refused('pull', '--platform')
+    refused('pull', '--pull=sometimes', 'a')
+    refused('pull', 'a', '--jobs', '0')
+    refused('pull', 'a', '--jobs', '1e3')
+    refused('pull', 'a', '--retries', '-1')
+    refused('pull', 'a', '--retries', '99999999999999999999')
+    refused('pull', 'a', '--durability', 'none')
+    refused('pull', 'a', '--tls-verify=maybe')
+    refused('log', '--after', 'x')
+    refused('--cache')
+  })
+
+  it('says what was probably meant', () => {
+    const messageOf = (...argv: string[]): string => {
+      try {
+        parse(...argv)
+      } catch (error) {
+        return isHearthError(error, 'USAGE') ? error.message : assert.fail(String(error))
+      }
+      return assert.fail('not refused')
+    }
+    assert.match(messageOf('pul', 'alpine'), /pull/)
+    assert.match(messageOf('ls', '--jsn'), /--json/)
+    assert.doesNotMatch(messageOf('pul', 'alpine'), /\n|^error/)
+  })
+})
+
+describe('the help', () => {
+  const COMMON = [
+    ...['--cache', '--jobs', '--json', '--quiet', '--verbose', '--no-progress', '--authfile', '--tls-verify'],
+    ...['--plain-http', '--ca-file', '--cert-file', '--key-file', '--mirror', '--durability', '--retries', '--help'],
+    '--version',
+  ]
+  const OWN: Readonly<Record<string, readonly string[]>> = {
+    pull: ['--platform', '--pull'],
+    ls: [],
+    inspect: [],
+    rm: ['--published-only'],
+    clean: ['--published-only'],
+    log: ['--after'],
+    verify: [],
+  }
+
+  it('lists every command and every common option', () => {
+    const help = text('--help')
+    for (const word of [...Object.keys(OWN), ...COMMON]) assert.ok(help.includes(word), word)
+  })
+
+  for (const [verb, own] of Object.entries(OWN)) {
+    it(`lists every option of ${verb}, own and common`, () => {
+      const help = text(verb, '--help')
+      for (const option of [...own, ...COMMON]) assert.ok(help.includes(option), option)
+      assert.equal(help, text('help', verb))
+    })
+  }
+
+  it("shows the library's defaults", () => {
+    const help = text('--help')
+    for (const value of [DEFAULTS.jobs, DEFAULTS.retry.retries, DEFAULTS.durability]) {
+      assert.ok(help.includes(`(default: ${value})`), String(value))
+    }
+  })
+
+  it('explains every exit code', () => {
+    const help = text('--help')
+    for (const [code, { exitCode }] of Object.entries(ERRORS)) {
+      assert.match(help, new RegExp(`^ .*\\b${exitCode}\\b`, 'm'), code)
+    }
+  })
+
+  it('fits the width it is given, but for the examples', () => {
+    const help = parseCommandLine(['ls', '--help'], { version: '1', columns: 72 })
+    assert.ok(help.kind === 'text')
+    for (const line of help.text.split('\n')) assert.ok(line.length <= 72, line)
+  })
+
+  it('shows the version', () => {
+    assert.equal(text('--version'), '1.2.3\n')
+    assert.equal(text('-V'), '1.2.3\n')
+  })
+})
