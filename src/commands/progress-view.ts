@@ -32,6 +32,8 @@ export interface ProgressView {
   receivedBytes: number
   /** Bytes to fetch by plan, for each image that is not finished; of finished ones, what they fetched. */
   plannedBytes: number
+  /** Bytes of finished blobs that were on disk already: planned, but in no image's count of what it fetched. */
+  unsettledBytes: number
   readonly planned: Map<string, number>
   readonly blobs: Map<Digest, BlobView>
   /** Images whose requests wait for another attempt. */
@@ -52,6 +54,7 @@ export function newProgressView(images: number, nowMs: number): ProgressView {
     finishedBytes: 0,
     receivedBytes: 0,
     plannedBytes: 0,
+    unsettledBytes: 0,
     planned: new Map(),
     blobs: new Map(),
     retries: new Map(),
@@ -74,6 +77,7 @@ export function applyProgress(view: ProgressView, event: ProgressEvent, nowMs: n
     case 'blob-progress':
     case 'blob-waiting':
     case 'blob-retry':
+    case 'blob-failed':
     case 'blob-done':
       applyBlob(view, event, nowMs)
       sample(view, nowMs)
@@ -117,14 +121,14 @@ function applyImage(view: ProgressView, event: Extract<ProgressEvent, { image: s
   if (event.type === 'image-planned') settle(view, image, event.bytes)
   if (event.type === 'image-done') {
     view.done += 1
-    settle(view, image, event.fetchedBytes)
+    settle(view, image, event.fetchedBytes + view.unsettledBytes)
+    view.unsettledBytes = 0
     view.planned.delete(image)
   }
   if (event.type === 'image-failed') {
     view.failed += 1
     settle(view, image, 0)
     view.planned.delete(image)
-    forgetBlobOf(view, event.failure)
   }
 }
 
@@ -132,11 +136,6 @@ function applyImage(view: ProgressView, event: Extract<ProgressEvent, { image: s
 function settle(view: ProgressView, image: string, bytes: number): void {
   view.plannedBytes += bytes - (view.planned.get(image) ?? 0)
   view.planned.set(image, bytes)
-}
-
-/** No event says that a blob was given up; the failure of its image names it. */
-function forgetBlobOf(view: ProgressView, { details }: Failure): void {
-  if (typeof details.digest === 'string') view.blobs.delete(details.digest as Digest)
 }
 
 function applyBlob(
@@ -162,8 +161,12 @@ function applyBlob(
     case 'blob-retry':
       view.blobs.set(digest, { ...known, pause: retryPause(event, nowMs) })
       return
+    case 'blob-failed':
+      view.blobs.delete(digest)
+      return
     case 'blob-done':
       view.finishedBytes += event.size
+      view.unsettledBytes += event.resumedBytes
       if (known.host !== undefined) view.receivedBytes += lastBytes(known, event)
       view.blobs.delete(digest)
       return

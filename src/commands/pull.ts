@@ -13,7 +13,7 @@ export async function pull(
   return renderPull(await cache.pull(references, options))
 }
 
-/** One line for each image that is there, one problem for each that is not. */
+/** One line for each image that is there, one problem for each that is not or that could not be checked. */
 export function renderPull(report: PullReport): DocumentOutcome {
   const pulled = report.results.flatMap((result) => (result.ok ? [result] : []))
   const failed = report.results.flatMap((result) => (result.ok ? [] : [result]))
@@ -21,13 +21,23 @@ export function renderPull(report: PullReport): DocumentOutcome {
     kind: 'document',
     document: report,
     lines: table(pulled.map(rowOf), [3]),
-    problems: failed.map(({ failure, reference, requested }) => failureLine(failure, reference ?? requested)),
+    problems: [
+      ...pulled.flatMap(({ unchecked, reference }) =>
+        unchecked === undefined ? [] : [`${failureLine(unchecked, reference)}; what the cache has stands`],
+      ),
+      ...failed.map(({ failure, reference, requested }) => failureLine(failure, reference ?? requested)),
+    ],
     exitCode: exitCodeOf(failed.map(({ failure }) => failure)),
   }
 }
 
-function rowOf({ reference, digest, platforms, size, changed, fetchedBlobs }: PulledImage): string[] {
+function rowOf(image: PulledImage): string[] {
+  const { reference, digest, platforms, size } = image
+  return [reference, digest, platforms.join(',') || '-', formatBytes(size), stateOf(image)]
+}
+
+function stateOf({ changed, fetchedBlobs, unchecked }: PulledImage): string {
   // Another platform of a digest that was there already fetches blobs without changing the name.
-  const done = changed || fetchedBlobs > 0 ? 'pulled' : 'up to date'
-  return [reference, digest, platforms.join(',') || '-', formatBytes(size), done]
+  if (changed || fetchedBlobs > 0) return 'pulled'
+  return unchecked === undefined ? 'up to date' : 'not checked'
 }

@@ -1,8 +1,10 @@
-import type { Cache, RemoveOptions, RemoveReport } from '../index.js'
+import type { Cache, ErrorCode, RemoveOptions, RemoveReport } from '../index.js'
 import { failureLine } from './failure.js'
 import { type DocumentOutcome, exitCodeOf } from './outcome.js'
 import { printable } from './printable.js'
 import { count, formatBytes } from './units.js'
+
+type Kept = RemoveReport['kept'][number]
 
 /** `hearth rm REF...`: removes references, and the blobs that no other reference needs. */
 export async function rm(
@@ -10,20 +12,32 @@ export async function rm(
   references: readonly string[],
   options: RemoveOptions = {},
 ): Promise<DocumentOutcome> {
-  return renderRemoval(await cache.remove(references, options))
+  return renderRemoval(await cache.remove(references, options), options)
 }
 
-/** What is gone and what it freed; each reference that was kept is a problem with its reason. */
-export function renderRemoval(report: RemoveReport): DocumentOutcome {
-  const { removed, kept, removedBlobs, freedBytes } = report
+/** What `--published-only` asks for: these answers are results, not failures. */
+const NOT_PUBLISHED = new Set<ErrorCode>(['MANIFEST_UNKNOWN', 'NAME_UNKNOWN', 'DIGEST_MISMATCH'])
+
+/**
+ * What is gone and what it freed. A reference that was kept is a problem with its reason, unless the registry's answer
+ * is the one that `publishedOnly` is there for.
+ */
+export function renderRemoval(report: RemoveReport, { publishedOnly = false }: RemoveOptions = {}): DocumentOutcome {
+  const { removed, kept, removedBlobs, freedBytes, blobsKept } = report
+  const isResult = ({ failure }: Kept): boolean => publishedOnly && NOT_PUBLISHED.has(failure.code)
+  const failed = kept.filter((entry) => !isResult(entry))
   return {
     kind: 'document',
     document: report,
     lines: [
       ...removed.map((reference) => `removed ${printable(reference)}`),
+      ...kept.filter(isResult).map(({ reference, failure }) => `kept ${printable(reference)}: ${failure.code}`),
       `${count(removed.length, 'reference')} and ${count(removedBlobs, 'blob')} removed, ${formatBytes(freedBytes)} freed`,
     ],
-    problems: kept.map(({ reference, failure }) => failureLine(failure, reference)),
-    exitCode: exitCodeOf(kept.map(({ failure }) => failure)),
+    problems: [
+      ...failed.map(({ reference, failure }) => failureLine(failure, reference)),
+      ...(blobsKept === undefined ? [] : [failureLine(blobsKept, 'no blob was removed')]),
+    ],
+    exitCode: exitCodeOf([...failed.map(({ failure }) => failure), ...(blobsKept === undefined ? [] : [blobsKept])]),
   }
 }

@@ -26,6 +26,8 @@ export type ProgressEvent =
       readonly delayMs: number
       readonly failure: Failure
     }
+  /** Given up, for good or because nobody wants it any more. */
+  | { readonly type: 'blob-failed'; readonly digest: Digest; readonly failure: Failure }
   | { readonly type: 'blob-done'; readonly digest: Digest; readonly size: number; readonly resumedBytes: number }
   | {
       readonly type: 'request-retry'

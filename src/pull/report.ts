@@ -17,6 +17,8 @@ export interface PulledImage {
   readonly fetchedBlobs: number
   /** The reference is new, or names another digest than before. */
   readonly changed: boolean
+  /** With `newer`: why the registry could not be asked; what the cache has stands. */
+  readonly unchecked?: Failure
 }
 
 export interface FailedImage {
