@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { dispatch } from '../../src/commands/dispatch.js'
+import type { Invocation } from '../../src/commands/invocation.js'
+import { type Cache, HearthError, isHearthError, type Recorded } from '../../src/index.js'
+import { digestBytes } from '../../src/oci/hasher.js'
+import { OCI_LAYER } from '../../src/oci/media-type.js'
+
+const digest = await digestBytes(Buffer.from('any'))
+const { signal } = new AbortController()
+const recorded: Recorded = {
+  ...{ type: 'ReferenceRemoved', reference: 'a\u202e', position: 1, id: 'i' },
+  ...{ at: '2026-01-02T03:04:05.678Z', previous: '', checksum: 'c' },
+}
+
+/** Answers every call with the smallest report there is, and remembers what it was asked. */
+function aCache(): Cache & { readonly calls: unknown[][] } {
+  const calls: unknown[][] = []
+  const removal = { removed: [], kept: [], removedBlobs: 0, freedBytes: 0 }
+  const descriptor = { mediaType: OCI_LAYER, digest, size: 0 }
+  const root = { kind: 'opaque', descriptor, present: true, children: [] } as const
+  const answer = <T>(value: T, ...call: unknown[]): Promise<T> => {
+    calls.push(call)
+    return Promise.resolve(value)
+  }
+  return {
+    calls,
+    path: '/cache',
+    pull: (...call) => answer({ results: [] }, 'pull', ...call),
+    list: (...call) => answer([], 'list', ...call),
+    inspect: (...call) => answer({ reference: 'a', root, totalBytes: 0, presentBytes: 0 }, 'inspect', ...call),
+    remove: (...call) => answer(removal, 'remove', ...call),
+    clean: (...call) => answer(removal, 'clean', ...call),
+    async *history(...call) {
+      calls.push(['history', ...call])
+      yield recorded
+    },
+    verify: (...call) => answer({ blobs: 0, bytes: 0, references: 0, events: 0, problems: [] }, 'verify', ...call),
+    close: () => Promise.resolve(),
+  }
+}
+
+async function callOf(invocation: Invocation): Promise<unknown[]> {
+  const cache = aCache()
+  const outcome = await dispatch(cache, invocation, { signal })
+  if (outcome.kind === 'stream') for await (const _ of outcome.lines(true));
+  assert.equal(cache.calls.length, 1)
+  return cache.calls[0] ?? []
+}
+
+describe('dispatch', () => {
+  it('asks the library for exactly what the user asked for, and hands the signal on', async () => {
+    const references = ['a', 'b']
+    const cases: readonly [Invocation, unknown[]][] = [
+      [{ verb: 'pull', references }, ['pull', references, { signal }]],
+      [
+        { verb: 'pull', references, platforms: ['all'], pull: 'newer' },
+        ['pull', references, { platforms: ['all'], pull: 'newer', signal }],
+      ],
+      [{ verb: 'ls' }, ['list', { signal }]],
+      [{ verb: 'inspect', reference: 'a' }, ['inspect', 'a', { signal }]],
+      [{ verb: 'rm', references, publishedOnly: true }, ['remove', references, { signal, publishedOnly: true }]],
+      [{ verb: 'clean', publishedOnly: false }, ['clean', { signal, publishedOnly: false }]],
+      [{ verb: 'log', after: 7 }, ['history', { signal, after: 7 }]],
+      [{ verb: 'verify' }, ['verify', { signal }]],
+    ]
+    for (const [invocation, call] of cases) assert.deepEqual(await callOf(invocation), call)
+  })
+
+  it('hands progress to the one who wants it', async () => {
+    const cache = aCache()
+    const onPullProgress = () => {}
+    const onVerifyProgress = () => {}
+    const options = { signal, onPullProgress, onVerifyProgress }
+    await dispatch(cache, { verb: 'pull', references: ['a'] }, options)
+    await dispatch(cache, { verb: 'verify' }, options)
+    assert.deepEqual(cache.calls, [
+      ['pull', ['a'], { signal, onProgress: onPullProgress }],
+      ['verify', { signal, onProgress: onVerifyProgress }],
+    ])
+  })
+
+  it('streams the log as lines of text or of JSON', async () => {
+    const outcome = await dispatch(aCache(), { verb: 'log', after: 0 }, { signal })
+    assert.ok(outcome.kind === 'stream')
+    const collect = async (json: boolean): Promise<string[]> => {
+      const lines: string[] = []
+      for await (const line of outcome.lines(json)) lines.push(line)
+      return lines
+    }
+    const [line = '', ...rest] = await collect(true)
+    assert.deepEqual([JSON.parse(line), rest], [recorded, []])
+    assert.ok(!line.includes('\u202e'))
+    assert.match((await collect(false))[0] ?? '', /ReferenceRemoved {2}a\\u202e$/)
+  })
+
+  it("lets the library's errors through", async () => {
+    const cache: Cache = { ...aCache(), list: () => Promise.reject(new HearthError('LAYOUT_INVALID', 'broken')) }
+    await assert.rejects(dispatch(cache, { verb: 'ls' }, { signal }), (error) => isHearthError(error, 'LAYOUT_INVALID'))
+  })
+})
