@@ -8,6 +8,7 @@ import type { CommandLine, Invocation } from './invocation.js'
 import { collectList, wholeNumber } from './option-values.js'
 import { Option } from './typed-commander.js'
 
+/** What the texts need to know. */
 export interface ParseOptions {
   readonly version: string
   /** Width of help texts. */

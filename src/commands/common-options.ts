@@ -32,9 +32,10 @@ export function createProgram() {
     .option('--no-progress', 'no progress')
 }
 
+/** Their values as parsed. */
 export type CommonOptions = ReturnType<ReturnType<typeof createProgram>['opts']>
 
-/** @throws HearthError USAGE when --tls-verify values contradict one another. */
+/** What of them the library is told. @throws HearthError USAGE when --tls-verify values contradict one another. */
 export function cacheOptionsOf(options: CommonOptions): CacheOptions {
   const { cache, durability, jobs, retries, mirror, authfile, tlsVerify, plainHttp, caFile, certFile, keyFile } =
     options
@@ -53,6 +54,7 @@ export function cacheOptionsOf(options: CommonOptions): CacheOptions {
   }
 }
 
+/** What of them is for the command line itself. */
 export function outputOptionsOf({ json, quiet, verbose, progress }: CommonOptions): OutputOptions {
   return {
     json: json === true,

@@ -3,6 +3,7 @@ import type { Invocation } from './invocation.js'
 import type { Outcome } from './outcome.js'
 import { unreachable } from './unreachable.js'
 
+/** How to stop a command, and who wants to know how far it is. */
 export interface DispatchOptions {
   readonly signal: AbortSignal
   readonly onPullProgress?: OnProgress

@@ -43,6 +43,7 @@ export function errorLines(error: unknown, { verbose = false }: { readonly verbo
   return lines
 }
 
+/** The exit code for what was thrown. */
 export function exitCodeOfError(error: unknown): number {
   return ERRORS[failureOf(error).code].exitCode
 }

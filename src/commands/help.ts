@@ -9,7 +9,10 @@ Examples:
   hearth pull --tls-verify registry.lan:5000=false registry.lan:5000/app:1
   hearth verify                                  re-hash everything
 
-Results go to standard output, progress and messages to standard error.
+Results go to standard output, progress and messages to standard error. With --json they are one document:
+  pull {results}, ls {references}, inspect {reference, root, totalBytes, presentBytes},
+  rm and clean {removed, kept, removedBlobs, freedBytes}, verify {blobs, bytes, references, events, problems};
+  {error: {code, message, details}} when the whole command failed. For log it is one record a line.
 
 Exit codes:
     0  done

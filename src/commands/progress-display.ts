@@ -18,6 +18,7 @@ export interface ProgressDisplay<E> {
   end(): string
 }
 
+/** Of the window, in characters. */
 export interface TerminalSize {
   readonly columns: number
   readonly rows: number

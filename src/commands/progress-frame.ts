@@ -1,6 +1,7 @@
 import type { Failure } from '../index.js'
 import { printable } from './printable.js'
-import { type BlobView, type Pause, type ProgressView, totalsOf } from './progress-view.js'
+import { totalsOf } from './progress-totals.js'
+import type { BlobView, Pause, ProgressView } from './progress-view.js'
 import { count, formatBytes, formatDuration } from './units.js'
 
 const BAR_COLUMNS = 20
@@ -46,6 +47,7 @@ export function retryText(attempt: number, delayMs: number, { code, message, det
   return printable(`retry ${attempt} in ${formatDuration(delayMs)}: ${code}: ${message}${host}`)
 }
 
+/** As much of a digest as tells blobs apart on a screen. */
 export function shortDigest(digest: string): string {
   return digest.slice(0, DIGEST_COLUMNS)
 }

@@ -1,4 +1,5 @@
 import type { Digest, Failure, ProgressEvent } from '../index.js'
+import { countBytes, newRateMeter, type RateMeter } from './rate-meter.js'
 import { unreachable } from './unreachable.js'
 
 /** Why a blob that is under way gets no bytes right now; absent while it does. */
@@ -28,8 +29,6 @@ export interface ProgressView {
   failed: number
   /** Bytes of blobs that this pull has finished. */
   finishedBytes: number
-  /** Bytes that came over the network, as far as is known. */
-  receivedBytes: number
   /** Bytes to fetch by plan, for each image that is not finished; of finished ones, what they fetched. */
   plannedBytes: number
   /** Bytes of finished blobs that were on disk already: planned, but in no image's count of what it fetched. */
@@ -38,27 +37,23 @@ export interface ProgressView {
   readonly blobs: Map<Digest, BlobView>
   /** Images whose requests wait for another attempt. */
   readonly retries: Map<string, Pause & { readonly kind: 'retry' }>
-  /** Recent points of `receivedBytes`, oldest first: the slope is the rate. */
-  readonly samples: { readonly atMs: number; readonly bytes: number }[]
+  /** Counts bytes that came over the network, as far as is known. */
+  readonly received: RateMeter
 }
 
-const SAMPLE_EVERY_MS = 200
-const RATE_WINDOW_MS = 5000
-
-/** @param images how many were asked for. */
+/** The view before the first event. @param images how many were asked for. */
 export function newProgressView(images: number, nowMs: number): ProgressView {
   return {
     images,
     done: 0,
     failed: 0,
     finishedBytes: 0,
-    receivedBytes: 0,
     plannedBytes: 0,
     unsettledBytes: 0,
     planned: new Map(),
     blobs: new Map(),
     retries: new Map(),
-    samples: [{ atMs: nowMs, bytes: 0 }],
+    received: newRateMeter(nowMs),
   }
 }
 
@@ -80,34 +75,9 @@ export function applyProgress(view: ProgressView, event: ProgressEvent, nowMs: n
     case 'blob-failed':
     case 'blob-done':
       applyBlob(view, event, nowMs)
-      sample(view, nowMs)
       return
     default:
       unreachable(event)
-  }
-}
-
-/** The sums of a view at one moment. */
-export interface Totals {
-  readonly bytes: number
-  /** Bytes of everything planned so far; shared blobs count once they are known to be shared. */
-  readonly totalBytes: number
-  readonly bytesPerSecond: number
-  /** Absent while the rate is unknown or nothing is left. */
-  readonly remainingMs?: number
-}
-
-export function totalsOf(view: ProgressView, nowMs: number): Totals {
-  let bytes = view.finishedBytes
-  for (const blob of view.blobs.values()) bytes += blob.bytes
-  const totalBytes = Math.max(view.plannedBytes, bytes)
-  const bytesPerSecond = rateOf(view, nowMs)
-  const left = totalBytes - bytes
-  return {
-    bytes,
-    totalBytes,
-    bytesPerSecond,
-    ...(left > 0 && bytesPerSecond > 0 && { remainingMs: (left / bytesPerSecond) * 1000 }),
   }
 }
 
@@ -151,7 +121,7 @@ function applyBlob(
       return
     case 'blob-progress': {
       const { size, bytes } = event
-      if (known.firstBytes !== undefined) view.receivedBytes += Math.max(0, bytes - known.bytes)
+      if (known.firstBytes !== undefined) countBytes(view.received, Math.max(0, bytes - known.bytes), nowMs)
       view.blobs.set(digest, { ...known, size, bytes, firstBytes: known.firstBytes ?? bytes })
       return
     }
@@ -167,7 +137,7 @@ function applyBlob(
     case 'blob-done':
       view.finishedBytes += event.size
       view.unsettledBytes += event.resumedBytes
-      if (known.host !== undefined) view.receivedBytes += lastBytes(known, event)
+      if (known.host !== undefined) countBytes(view.received, lastBytes(known, event), nowMs)
       view.blobs.delete(digest)
       return
     default:
@@ -186,19 +156,4 @@ function retryPause(
   nowMs: number,
 ): Pause & { readonly kind: 'retry' } {
   return { kind: 'retry', attempt, untilMs: nowMs + delayMs, failure }
-}
-
-function sample(view: ProgressView, nowMs: number): void {
-  const { samples, receivedBytes: bytes } = view
-  const last = samples.at(-1)
-  if (last !== undefined && nowMs - last.atMs < SAMPLE_EVERY_MS) return
-  samples.push({ atMs: nowMs, bytes })
-  // One sample older than the window stays: the slope is taken from it.
-  while ((samples[1]?.atMs ?? Number.POSITIVE_INFINITY) <= nowMs - RATE_WINDOW_MS) samples.shift()
-}
-
-function rateOf({ samples, receivedBytes }: ProgressView, nowMs: number): number {
-  const from = samples.findLast(({ atMs }) => atMs <= nowMs - RATE_WINDOW_MS) ?? samples[0]
-  if (from === undefined || nowMs <= from.atMs) return 0
-  return ((receivedBytes - from.bytes) * 1000) / (nowMs - from.atMs)
 }

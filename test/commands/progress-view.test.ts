@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { applyProgress, newProgressView, type ProgressView, totalsOf } from '../../src/commands/progress-view.js'
+import { totalsOf } from '../../src/commands/progress-totals.js'
+import { applyProgress, newProgressView, type ProgressView } from '../../src/commands/progress-view.js'
 import type { Failure, ProgressEvent } from '../../src/index.js'
 import { digestBytes } from '../../src/oci/hasher.js'
 
@@ -167,7 +168,7 @@ describe('the rate of a pull', () => {
       [200, { type: 'blob-progress', digest: a, size, bytes: 950 }],
       [1000, { type: 'blob-done', digest: a, size, resumedBytes: 880 }],
     )
-    assert.equal(view.receivedBytes, 120)
+    assert.equal(view.received.bytes, 120)
     assert.equal(totalsOf(view, 1000).bytesPerSecond, 120)
   })
 
@@ -177,7 +178,7 @@ describe('the rate of a pull', () => {
       [0, { type: 'blob-started', digest: a, size: 700, host }],
       [100, { type: 'blob-done', digest: a, size: 700, resumedBytes: 0 }],
     )
-    assert.equal(view.receivedBytes, 700)
+    assert.equal(view.received.bytes, 700)
   })
 
   it('leaves out what another process fetched', () => {
@@ -186,7 +187,7 @@ describe('the rate of a pull', () => {
       [0, { type: 'blob-waiting', digest: a, for: 'another-process' }],
       [100, { type: 'blob-done', digest: a, size: 700, resumedBytes: 0 }],
     )
-    assert.equal(view.receivedBytes, 0)
+    assert.equal(view.received.bytes, 0)
   })
 
   it('does not fall below nothing when a download starts over', () => {
@@ -197,11 +198,11 @@ describe('the rate of a pull', () => {
       [1, { type: 'blob-progress', digest: a, size, bytes: 500 }],
       [2, { type: 'blob-progress', digest: a, size, bytes: 10 }],
     )
-    assert.equal(view.receivedBytes, 0)
+    assert.equal(view.received.bytes, 0)
     assert.equal(totalsOf(view, 2).bytes, 10)
   })
 
   it('keeps few samples however long it runs', () => {
-    assert.ok(steadily(1, 600).samples.length < 40)
+    assert.ok(steadily(1, 600).received.samples.length < 40)
   })
 })
