@@ -19,7 +19,7 @@ const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 /** An orderly stop takes no longer than this; what it has not done by then, the next run does. */
 const STOP_WITHIN_MS = 2000
 const REDRAW_EVERY_MS = 100
-/** Bytes collected before a stream of lines is written: one system call for each line would dominate. */
+/** Characters collected before a stream of lines is written: one system call for each line would dominate. */
 const WRITE_CHARACTERS = 65_536
 
 let output: OutputOptions = { json: false, quiet: false, verbose: false, progress: true }
@@ -75,20 +75,26 @@ async function print(outcome: Outcome): Promise<number> {
 
 async function printStream(lines: AsyncIterable<string>): Promise<void> {
   let text = ''
-  for await (const line of lines) {
-    text += `${line}\n`
-    if (text.length < WRITE_CHARACTERS) continue
-    if (!(await write(process.stdout, text))) return
-    text = ''
+  try {
+    for await (const line of lines) {
+      text += `${line}\n`
+      if (text.length < WRITE_CHARACTERS) continue
+      const chunk = text
+      text = ''
+      if (!(await write(process.stdout, chunk))) return
+    }
+  } finally {
+    // A log that is damaged in the middle is good up to there.
+    await write(process.stdout, text)
   }
-  await write(process.stdout, text)
 }
 
 /** Says what went wrong. @returns the exit code. */
 async function fail(error: unknown): Promise<number> {
   const wasStopped = exitCodeOfSignal !== undefined && isHearthError(error, 'ABORTED')
   if (!wasStopped) await write(process.stderr, joinLines(errorLines(error, output)))
-  if (output.json) await write(process.stdout, `${printableJson({ error: failureOf(error) }, 2)}\n`)
+  // On one line: after the records of a log it is one more JSON line.
+  if (output.json) await write(process.stdout, `${printableJson({ error: failureOf(error) })}\n`)
   return exitCodeOfSignal ?? exitCodeOfError(error)
 }
 
