@@ -1,7 +1,6 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { tryLock as tryLockDescriptor } from 'fs-native-extensions'
 import { HearthError } from '../errors.js'
 
 /** `shared` holders exclude only `exclusive` ones. */
@@ -65,6 +64,8 @@ export async function acquireLock(path: string, options: AcquireOptions): Promis
  */
 export async function tryLock(path: string, options: LockOptions = {}): Promise<Lock | undefined> {
   const { mode = 'exclusive', sign = true } = options
+  // Loaded by the first lock: who only reads a cache needs no native code.
+  const { tryLock: tryLockDescriptor } = await import('fs-native-extensions')
   for (;;) {
     const file = await openLockFile(path)
     try {

@@ -34,6 +34,19 @@ export function isManifestType(mediaType: string): boolean {
   return mediaType === OCI_MANIFEST || mediaType === DOCKER_MANIFEST
 }
 
+/** Configs that name the platform an image was made for. */
+export function isImageConfigType(mediaType: string): boolean {
+  return mediaType === OCI_CONFIG || mediaType === DOCKER_CONFIG
+}
+
+/**
+ * Layers that registries do not hold, because their licence forbids it (Windows base images). Their `urls` are not
+ * followed: they would send requests wherever a manifest's author likes. Spec: image-spec v1.1 layer.md "Non-Distributable".
+ */
+export function isNondistributableType(mediaType: string): boolean {
+  return mediaType.includes('.nondistributable.') || mediaType.includes('.rootfs.foreign.')
+}
+
 /** Whether the type says Docker schema 1. */
 export function isSchema1Type(mediaType: string): boolean {
   return DOCKER_SCHEMA_1.includes(mediaType)

@@ -16,8 +16,8 @@ export interface ConnectSettings {
   readonly lookup?: Lookup
 }
 
-/** Puts another connector in front of the stock one: for sockets that read in their own way. */
-export type WrapConnector = (stock: Connector, settings: ConnectSettings) => Connector
+/** Makes a connector: undici's own, or one whose sockets read in another way. */
+export type BuildConnector = (options: buildConnector.BuildOptions) => Connector
 
 /**
  * The settings for one side. `home` is the registry and its mirrors; `foreign` is where they send us: no client
@@ -33,13 +33,15 @@ export function connectSettings(options: TransportOptions, side: 'home' | 'forei
 }
 
 /** Opens sockets, and leaves a certificate unchecked for exactly the hosts that the options name. */
-export function connectorFor(options: TransportOptions, settings: ConnectSettings, wrap?: WrapConnector): Connector {
-  const build = (rejectUnauthorized: boolean): Connector => {
-    const stock = buildConnector({ ...settings, rejectUnauthorized, allowH2: false } as buildConnector.BuildOptions)
-    return wrap === undefined ? stock : wrap(stock, settings)
-  }
-  const checking = build(true)
-  const trusting = build(false)
+export function connectorFor(
+  options: TransportOptions,
+  settings: ConnectSettings,
+  build: BuildConnector = buildConnector,
+): Connector {
+  const open = (rejectUnauthorized: boolean): Connector =>
+    build({ ...settings, rejectUnauthorized, allowH2: false } as buildConnector.BuildOptions)
+  const checking = open(true)
+  const trusting = open(false)
   return (target, callback) => {
     const { protocol, hostname, port } = target
     const url = new URL(

@@ -1,6 +1,6 @@
 import { Agent, type Dispatcher } from 'undici'
 import type { TransportOptions } from '../transport.js'
-import { connectorFor, connectSettings, type WrapConnector } from './http-connect.js'
+import { type BuildConnector, connectorFor, connectSettings } from './http-connect.js'
 import { ProxyAgents } from './http-proxy.js'
 
 /** The sockets of one thread. */
@@ -21,15 +21,15 @@ const MAX_HEADER_BYTES = 16 * 1024
 
 /**
  * Opens no socket yet. The caller closes it.
- * @param extras.connect another way to open sockets, for direct connections.
+ * @param extras.build another way to open sockets, for direct connections.
  * @throws HearthError OPTION_INVALID when a certificate or key cannot be used.
  */
 export function openTransport(
   options: TransportOptions,
-  { connect }: { readonly connect?: WrapConnector } = {},
+  { build }: { readonly build?: BuildConnector } = {},
 ): Transport {
-  const home = openSide(options, 'home', connect)
-  const foreign = openSide(options, 'foreign', connect)
+  const home = openSide(options, 'home', build)
+  const foreign = openSide(options, 'foreign', build)
   return {
     options,
     home: home.dispatcher,
@@ -45,7 +45,7 @@ interface Side {
 }
 
 /** Each origin goes out directly or through its proxy. undici's EnvHttpProxyAgent reads the environment and knows no networks. */
-function openSide(options: TransportOptions, side: 'home' | 'foreign', wrap: WrapConnector | undefined): Side {
+function openSide(options: TransportOptions, side: 'home' | 'foreign', build: BuildConnector | undefined): Side {
   const settings = connectSettings(options, side)
   const limits: Agent.Options = {
     connections: options.connectionsPerHost,
@@ -56,7 +56,7 @@ function openSide(options: TransportOptions, side: 'home' | 'foreign', wrap: Wra
     bodyTimeout: options.bodyTimeoutMs,
     maxHeaderSize: MAX_HEADER_BYTES,
   }
-  const direct = new Agent({ ...limits, connect: connectorFor(options, settings, wrap) })
+  const direct = new Agent({ ...limits, connect: connectorFor(options, settings, build) })
   const proxies = new ProxyAgents(options, limits, settings)
   const dispatcher = direct.compose((dispatch) => (request, handler) => {
     const proxy = proxies.for(new URL(String(request.origin)))

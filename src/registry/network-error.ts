@@ -58,7 +58,7 @@ export function networkError(error: unknown, where: Where, signal?: AbortSignal)
   const abortLike = error instanceof Error && error.name === 'AbortError' && codeOf(error) !== 'UND_ERR_ABORTED'
   const aborted = signal?.aborted === true || abortLike
   const native = aborted ? undefined : chain.map(codeOf).find((code) => translate(code) !== undefined)
-  const code = aborted ? 'ABORTED' : (translate(native) ?? 'INTERNAL')
+  const code = aborted ? 'ABORTED' : (translate(native) ?? (isParserError(error) ? 'PROTOCOL_ERROR' : 'INTERNAL'))
   const message = `${where.host}: ${where.step} ${aborted ? 'was aborted' : `failed${hintFor(code, native)}`}`
   const details = { ...where, ...(native !== undefined && { reason: native }) }
   return new HearthError(code, message, details, harmless(error))
@@ -68,6 +68,11 @@ function translate(native: string | undefined): ErrorCode | undefined {
   if (native === undefined) return undefined
   if (Object.hasOwn(CODES, native)) return CODES[native]
   return FAMILIES.find(([pattern]) => pattern.test(native))?.[1]
+}
+
+/** What is not HTTP at all: undici 7 gives such an error no code. */
+function isParserError(error: unknown): boolean {
+  return error instanceof Error && error.name === 'HTTPParserError'
 }
 
 function hintFor(code: ErrorCode, native: string | undefined): string {

@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect as netConnect, type Socket } from 'node:net'
 import { after, describe, it } from 'node:test'
 import type { TLSSocket } from 'node:tls'
+import { buildConnector } from 'undici'
 import { type ErrorCode, isHearthError } from '../../src/errors.js'
 import { exchange } from '../../src/registry/http-client.js'
 import { openTransport, type Transport } from '../../src/registry/http-dispatcher.js'
@@ -118,9 +119,12 @@ describe('a transport', () => {
       setImmediate(() => response.end('ok'))
       return undefined
     })
-    const counting = aTransport({ connectionsPerHost: 2 }, (stock) => (target, callback) => {
-      most = Math.max(most, ++open)
-      stock(target, callback)
+    const counting = aTransport({ connectionsPerHost: 2 }, (settings) => {
+      const stock = buildConnector(settings)
+      return (target, callback) => {
+        most = Math.max(most, ++open)
+        stock(target, callback)
+      }
     })
     await Promise.all(Array.from({ length: 20 }, () => ask(server.url, counting)))
     assert.equal(most, 2)
@@ -129,7 +133,7 @@ describe('a transport', () => {
   it('lets another connector open its sockets, and tells it the settings', async () => {
     const server = await startServer(() => ({ body: 'ok' }))
     const used: Socket[] = []
-    const transport = aTransport({ connectTimeoutMs: 1234 }, (_stock, settings) => ({ hostname, port }, callback) => {
+    const transport = aTransport({ connectTimeoutMs: 1234 }, (settings) => ({ hostname, port }, callback) => {
       assert.equal(settings.timeout, 1234)
       const socket = netConnect(Number(port), hostname, () => callback(null, socket))
       used.push(socket)

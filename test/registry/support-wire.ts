@@ -1,7 +1,7 @@
 import { after } from 'node:test'
 import { inspect } from 'node:util'
 import { type HearthError, isHearthError, toFailure } from '../../src/errors.js'
-import type { WrapConnector } from '../../src/registry/http-connect.js'
+import type { BuildConnector } from '../../src/registry/http-connect.js'
 import { openTransport, type Transport } from '../../src/registry/http-dispatcher.js'
 import type { Where } from '../../src/registry/where.js'
 import type { TransportOptions } from '../../src/transport.js'
@@ -25,8 +25,8 @@ export function transportOptions(overrides: Partial<TransportOptions> = {}): Tra
 }
 
 /** A transport that is destroyed when the surrounding `describe` (or file) ends. */
-export function aTransport(overrides: Partial<TransportOptions> = {}, connect?: WrapConnector): Transport {
-  const transport = openTransport(transportOptions(overrides), connect === undefined ? {} : { connect })
+export function aTransport(overrides: Partial<TransportOptions> = {}, build?: BuildConnector): Transport {
+  const transport = openTransport(transportOptions(overrides), build === undefined ? {} : { build })
   after(() => transport.destroy())
   return transport
 }
