@@ -3,7 +3,7 @@ import type { Digest } from '../oci/digest.js'
 import type { HearthEvent, ReferenceSet } from './events.js'
 
 /** A reference as index.json lists it. */
-export type IndexEntry = Pick<ReferenceSet, 'reference' | 'descriptor' | 'platforms' | 'size'>
+export type IndexEntry = Pick<ReferenceSet, 'reference' | 'descriptor' | 'platforms' | 'manifests' | 'size'>
 
 export interface Comparison {
   /** What we last wrote to index.json. */
@@ -36,6 +36,7 @@ export function adopt({ base, theirs, ours }: Comparison): HearthEvent[] {
       reference,
       descriptor,
       platforms: kept?.platforms ?? [],
+      ...(kept?.manifests !== undefined && { manifests: kept.manifests }),
       ...(kept?.size !== undefined && { size: kept.size }),
       origin: 'adopted',
     })

@@ -5,7 +5,7 @@ import type { BlobCommitted, Head, HearthEvent, Recorded, ReferenceSet } from '.
 export type BlobRecord = Pick<BlobCommitted, 'size' | 'mtimeMs' | 'mediaType' | 'durable' | 'boot'>
 
 /** A reference as the log knows it, with the record that set it. */
-export type ReferenceRecord = Pick<ReferenceSet, 'descriptor' | 'platforms' | 'size' | 'origin'> & {
+export type ReferenceRecord = Pick<ReferenceSet, 'descriptor' | 'platforms' | 'manifests' | 'size' | 'origin'> & {
   readonly position: number
   readonly at: string
 }

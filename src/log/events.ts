@@ -32,6 +32,8 @@ export interface ReferenceSet {
   readonly descriptor: Descriptor
   /** Platforms whose blobs are complete: `linux/arm64/v8`. Empty for artifacts and for what was adopted unread. */
   readonly platforms: readonly string[]
+  /** Which manifest of the root index serves each of them: tools that cannot choose from an index read these. */
+  readonly manifests?: Readonly<Record<string, Descriptor>>
   /** Bytes of root, manifests, configs and layers of those platforms; absent when adopted unread. */
   readonly size?: number
   readonly origin: Origin

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { HearthError } from '../errors.js'
@@ -40,6 +41,8 @@ export class LevelEventLog implements EventLog {
   private constructor(path: string, keeper: LevelKeeper) {
     this.#path = path
     this.#keeper = keeper
+    // One listener for each hold that waits: Node would take more than ten for a leak, and say so on stderr.
+    setMaxListeners(0, this.#closing.signal)
   }
 
   /**

@@ -39,8 +39,9 @@ export function effectsOf(recorded: Recorded): readonly Effect[] {
     case 'BlobRemoved':
       return [{ table: 'blobs', key: recorded.digest }]
     case 'ReferenceSet': {
-      const { reference, descriptor, platforms, size, origin, position, at } = recorded
-      const value = { descriptor, platforms, ...(size !== undefined && { size }), origin, position, at }
+      const { reference, descriptor, platforms, manifests, size, origin, position, at } = recorded
+      const known = { ...(manifests !== undefined && { manifests }), ...(size !== undefined && { size }) }
+      const value = { descriptor, platforms, ...known, origin, position, at }
       return [{ table: 'references', key: reference, value }]
     }
     case 'ReferenceRemoved':

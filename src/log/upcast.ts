@@ -1,5 +1,5 @@
 import { isHearthError } from '../errors.js'
-import { parseDescriptor } from '../oci/descriptor.js'
+import { type Descriptor, parseDescriptor } from '../oci/descriptor.js'
 import { type Digest, isDigest } from '../oci/digest.js'
 import type { HearthEvent, Origin, Recorded } from './events.js'
 import { isIntact, logCorrupt } from './record.js'
@@ -27,6 +27,7 @@ const TYPES: { readonly [T in HearthEvent['type']]: (fields: Fields) => EventOf<
     reference: text(fields, 'reference'),
     descriptor: parseDescriptor(fields.descriptor, 'descriptor'),
     platforms: list(fields, 'platforms', (item): item is string => typeof item === 'string'),
+    ...(fields.manifests !== undefined && { manifests: descriptors(fields, 'manifests') }),
     ...(fields.size !== undefined && { size: whole(fields, 'size') }),
     origin: origin(fields),
   }),
@@ -65,6 +66,12 @@ function parseEvent(fields: Fields, position: number): HearthEvent {
   const type = text(fields, 'type')
   if (Object.hasOwn(TYPES, type)) return TYPES[type as HearthEvent['type']](fields)
   throw logCorrupt(`record ${position} has type ${JSON.stringify(type)}: a newer hearth wrote it`, { position, type })
+}
+
+function descriptors(fields: Fields, name: string): Record<string, Descriptor> {
+  const value = fields[name]
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong(fields, name)
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, parseDescriptor(item, `${name}.${key}`)]))
 }
 
 function text(fields: Fields, name: string): string {

@@ -8,10 +8,12 @@ import {
   CONTENT_SIZE,
   LOG_HEAD,
   LOG_POSITION,
+  PLATFORM_OF,
   PLATFORMS,
   REF_NAME,
 } from '../oci/image-layout.js'
 import { OCI_INDEX } from '../oci/media-type.js'
+import { isPlatformEntry, platformEntries } from './platform-entries.js'
 
 type Annotations = Readonly<Record<string, string>>
 
@@ -34,13 +36,18 @@ const decoder = new TextDecoder('utf-8', { fatal: true })
  * Spec: image-spec v1.1 image-layout.md "index.json file", image-index.md.
  */
 export function renderIndex(
-  references: ReadonlyMap<string, Pick<ReferenceRecord, 'descriptor' | 'platforms' | 'size'>>,
+  references: ReadonlyMap<string, Pick<ReferenceRecord, 'descriptor' | 'platforms' | 'manifests' | 'size'>>,
   head: Head,
 ): Uint8Array {
   const names = [...references.keys()].sort(byName)
   const manifests = names.flatMap((name) => {
     const reference = references.get(name)
-    return reference === undefined ? [] : [renderEntry({ reference: name, ...reference })]
+    if (reference === undefined) return []
+    const own = { reference: name, ...reference }
+    return [
+      renderEntry(own),
+      ...platformEntries(own).filter(({ annotations }) => !references.has(annotations[REF_NAME])),
+    ]
   })
   const annotations = { [LOG_HEAD]: head.checksum, [LOG_POSITION]: `${head.position}` }
   return encoder.encode(JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests, annotations }))
@@ -104,10 +111,11 @@ function renderEntry({ reference, descriptor, platforms, size }: IndexEntry): De
   }
 }
 
-/** Undefined for an entry that repeats an earlier one. */
+/** Undefined for an entry that says nothing new: it repeats an earlier one, or stands for a platform of another one. */
 function parseEntry(descriptor: Descriptor, earlier: ReadonlyMap<string, IndexEntry>): IndexEntry | undefined {
   const { annotations = {}, ...bare } = descriptor
   const name = annotations[REF_NAME] || annotations[CONTAINERD_IMAGE_NAME] || ''
+  if (isPlatformEntry(annotations)) return undefined
   const first = earlier.get(name)
   if (first?.descriptor.digest === descriptor.digest) return undefined
   const unnamed = name === '' || name.startsWith(UNNAMED) || first !== undefined
@@ -123,7 +131,7 @@ function parseEntry(descriptor: Descriptor, earlier: ReadonlyMap<string, IndexEn
 
 /** Whether {@link renderEntry} would write the annotation anew. */
 function isOurs(key: string, value: string, name: string | undefined): boolean {
-  if (key === PLATFORMS || key === CONTENT_SIZE) return true
+  if (key === PLATFORMS || key === CONTENT_SIZE || key === PLATFORM_OF) return true
   return name !== undefined && (key === REF_NAME || (key === CONTAINERD_IMAGE_NAME && value === name))
 }
 
