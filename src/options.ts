@@ -1,3 +1,4 @@
+import { HearthError } from './errors.js'
 import type { Durability } from './pool/tasks.js'
 
 /** When a pull asks the registry: `missing` only for names the cache lacks, `newer` with one HEAD per name, … */
@@ -40,16 +41,33 @@ export interface CacheOptions {
   readonly minBytesPerSecond?: number
   readonly lockTimeoutMs?: number
   /** Environment to read instead of the process's own. */
-  readonly env?: Readonly<Record<string, string | undefined>>
+  readonly env?: Environment
 }
 
-export interface ResolvedOptions extends Required<Omit<CacheOptions, 'retry' | 'authFile' | 'certFile' | 'keyFile'>> {
+/** The same with nothing left open. `path` may still be relative to the current folder. */
+export interface ResolvedOptions {
+  readonly path: string
+  readonly jobs: number
+  readonly durability: Durability
   readonly retry: RetryPolicy
   readonly authFile: string | undefined
+  readonly caFiles: readonly string[]
   readonly certFile: string | undefined
   readonly keyFile: string | undefined
+  readonly insecureHosts: readonly string[]
+  readonly plainHttpHosts: readonly string[]
+  readonly mirrors: readonly string[]
+  readonly connectTimeoutMs: number
+  readonly headersTimeoutMs: number
+  readonly bodyTimeoutMs: number
+  readonly progressWindowMs: number
+  readonly minBytesPerSecond: number
+  readonly lockTimeoutMs: number
   readonly checkpointEveryBytes: number
+  readonly env: Environment
 }
+
+export type Environment = Readonly<Record<string, string | undefined>>
 
 /** Every default in one place; the command line's help reads the same values. */
 export const DEFAULTS = Object.freeze({
@@ -68,3 +86,73 @@ export const DEFAULTS = Object.freeze({
   // What a kill may cost: RELIABILITY I11 allows one chunk of 8 MiB.
   checkpointEveryBytes: 8 * 1024 * 1024,
 })
+
+/** What options are resolved against: passed in, because this file reads nothing from outside. */
+export interface Surroundings {
+  readonly env: Environment
+  /** The user's home folder. */
+  readonly home: string
+}
+
+/**
+ * Fills in what the caller left open.
+ * @throws HearthError OPTION_INVALID for a number that makes no sense, or a certificate without its key.
+ */
+export function resolveOptions(options: CacheOptions, surroundings: Surroundings): ResolvedOptions {
+  const env = options.env ?? surroundings.env
+  const { certFile, keyFile } = options
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    throw new HearthError('OPTION_INVALID', 'a client certificate and its key are given together', {
+      option: 'certFile',
+    })
+  }
+  const number = (name: NumberOption, least: number): number =>
+    checkNumber(name, options[name] ?? DEFAULTS[name], least)
+  return {
+    path: options.path ?? cachePath(env, surroundings.home),
+    jobs: number('jobs', 1),
+    durability: options.durability ?? DEFAULTS.durability,
+    retry: resolveRetry(options.retry ?? {}),
+    authFile: options.authFile,
+    caFiles: options.caFiles ?? [],
+    certFile,
+    keyFile,
+    insecureHosts: options.insecureHosts ?? [],
+    plainHttpHosts: options.plainHttpHosts ?? [],
+    mirrors: options.mirrors ?? [],
+    connectTimeoutMs: number('connectTimeoutMs', 1),
+    headersTimeoutMs: number('headersTimeoutMs', 1),
+    bodyTimeoutMs: number('bodyTimeoutMs', 1),
+    progressWindowMs: number('progressWindowMs', 1),
+    minBytesPerSecond: number('minBytesPerSecond', 0),
+    lockTimeoutMs: number('lockTimeoutMs', 0),
+    checkpointEveryBytes: DEFAULTS.checkpointEveryBytes,
+    env,
+  }
+}
+
+type NumberOption =
+  | 'jobs'
+  | 'connectTimeoutMs'
+  | 'headersTimeoutMs'
+  | 'bodyTimeoutMs'
+  | 'progressWindowMs'
+  | 'minBytesPerSecond'
+  | 'lockTimeoutMs'
+
+/** LinuxKit's own place is the default, so that it finds what hearth warmed. An empty variable counts as unset. */
+function cachePath(env: Environment, home: string): string {
+  return env.HEARTH_CACHE || env.LINUXKIT_CACHE || `${home}/.linuxkit/cache`
+}
+
+function resolveRetry(given: Partial<RetryPolicy>): RetryPolicy {
+  const merged = { ...DEFAULTS.retry, ...given }
+  for (const [name, value] of Object.entries(merged)) checkNumber(`retry.${name}`, value, 0)
+  return merged
+}
+
+function checkNumber(name: string, value: number, least: number): number {
+  if (Number.isSafeInteger(value) && value >= least) return value
+  const details = { option: name, found: String(value) }
+  throw new HearthError('OPTION_INVALID', `${name} must be a whole number from ${least} on`, details)
+}

@@ -1,0 +1,93 @@
+import type { BlobStore } from '../blobs/blob-store.js'
+import { HearthError, isHearthError } from '../errors.js'
+import type { ReferenceRecord } from '../log/event-log.js'
+import type { Descriptor } from '../oci/descriptor.js'
+import { MAX_MANIFEST_BYTES, type Manifest } from '../oci/manifest.js'
+import { isImageConfigType } from '../oci/media-type.js'
+import { hostPlatform, type Platform, parsePlatform, parsePlatformObject, rankPlatforms } from '../oci/platform.js'
+import { formatReference, type Reference } from '../oci/reference.js'
+import { parseStrictJson } from '../oci/strict-json.js'
+import { fetchLeaves } from './leaves.js'
+import { type ImagePlan, platformName, type WantedPlatforms } from './plan.js'
+import type { ImageRun } from './run.js'
+
+/**
+ * Pure. What a caller's list of platforms means: `all`, or the host's own when there is none.
+ * @throws HearthError PLATFORM_INVALID
+ */
+export function parseWanted(
+  texts: readonly string[],
+  host: { readonly platform: string; readonly arch: string },
+): WantedPlatforms {
+  if (texts.includes('all')) return 'all'
+  return texts.length === 0 ? [hostPlatform(host)] : texts.map(parsePlatform)
+}
+
+/**
+ * Pure. A reference that still names the same root keeps the platforms it has: what is wanted now comes on top, so that
+ * what the log calls complete stays so, and is made complete again if some of it was lost.
+ */
+export function withKnownPlatforms(
+  wanted: WantedPlatforms,
+  known: Pick<ReferenceRecord, 'descriptor' | 'platforms'> | undefined,
+  root: Descriptor,
+): WantedPlatforms {
+  if (wanted === 'all' || known?.descriptor.digest !== root.digest) return wanted
+  const all = new Map<string, Platform>()
+  const served = known.platforms.flatMap((name) => readPlatform(name) ?? [])
+  for (const platform of [...wanted, ...served]) all.set(platformName(platform), platform)
+  return [...all.values()]
+}
+
+/** What another program wrote into index.json may be no platform at all. */
+function readPlatform(name: string): Platform | undefined {
+  try {
+    return parsePlatform(name)
+  } catch (error) {
+    if (isHearthError(error, 'PLATFORM_INVALID')) return undefined
+    throw error
+  }
+}
+
+/**
+ * A plain image is made for one platform, and only its config says which. When the user named platforms, that is looked
+ * at before any layer is fetched.
+ * @throws HearthError PLATFORM_UNKNOWN when it is another one.
+ */
+export async function checkPlatform(reference: Reference, plan: ImagePlan, run: ImageRun): Promise<void> {
+  const { wanted } = run.request
+  const config = plainConfig(plan)
+  if (wanted === 'all' || config === undefined) return
+  await fetchLeaves(reference, { leaves: [config] }, run)
+  const [platform] = await readPlatforms(config, run.deps.blobs)
+  for (const asked of wanted) {
+    if (rankPlatforms(asked, platform === undefined ? [] : [{ platform }]).length > 0) continue
+    const expected = platformName(asked)
+    const actual = platform === undefined ? 'none' : platformName(platform)
+    const message = `${formatReference(reference)} was made for ${actual} alone, not for ${expected}`
+    throw new HearthError('PLATFORM_UNKNOWN', message, { expected, actual })
+  }
+}
+
+/** What a plain image's config says it was made for; nothing for artifacts. */
+export async function plainPlatforms(plan: ImagePlan, blobs: BlobStore): Promise<readonly string[]> {
+  const config = plainConfig(plan)
+  return config === undefined ? [] : (await readPlatforms(config, blobs)).map(platformName)
+}
+
+function plainConfig({ manifests, root }: ImagePlan): Descriptor | undefined {
+  const plain = manifests.find(({ descriptor }) => descriptor.digest === root.digest)?.parsed
+  return plain?.kind === 'manifest' && isImageConfig(plain) ? plain.config : undefined
+}
+
+function isImageConfig({ config }: Manifest): boolean {
+  return isImageConfigType(config.mediaType)
+}
+
+async function readPlatforms({ digest, size }: Descriptor, blobs: BlobStore): Promise<Platform[]> {
+  if (size > MAX_MANIFEST_BYTES) return []
+  const bytes = await blobs.read(digest, { maxBytes: MAX_MANIFEST_BYTES })
+  const config = parseStrictJson(bytes, { what: `config ${digest}`, code: 'MANIFEST_INVALID' })
+  const platform = parsePlatformObject(config, `config ${digest}`)
+  return platform.os === 'unknown' || platform.architecture === 'unknown' ? [] : [platform]
+}

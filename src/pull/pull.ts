@@ -1,0 +1,99 @@
+/**
+ * The coordinator. One image on its way:
+ *
+ *     1 reference    "redis:7" → docker.io/library/redis:7   oci/reference.ts       pure
+ *     2 resolve      Reference → root Descriptor             resolve.ts             asks the registry
+ *     3 plan         manifests + what we hold → what to get  read-image.ts, plan.ts leaves before parents
+ *     4 fetch        bytes into an Ingest                    fetch.ts               RxJS decides, workers move the bytes
+ *     5 verify       size and digest, while streaming        workers/fetch-blob.ts
+ *     6 commit       Ingest → blobs/<algorithm>/<encoded>    recorder.ts            fsync, rename, fsync folder
+ *     7 record       BlobCommitted…, ReferenceSet            recorder.ts            one synced batch
+ *     8 materialise  log → index.json                        recorder.ts            one atomic write
+ *
+ * 1 to 6 are safe to repeat, 7 is the moment it becomes true, 8 can always be made again from 7.
+ */
+import { catchError, from, mergeMap, of } from 'rxjs'
+import type { BlobStore, Claims, Leases } from '../blobs/blob-store.js'
+import { isHearthError, toFailure } from '../errors.js'
+import type { EventLog } from '../log/event-log.js'
+import { formatReference, parseReference } from '../oci/reference.js'
+import type { PullPolicy, ResolvedOptions } from '../options.js'
+import type { Pool } from '../pool/pool.js'
+import type { Registry } from '../registry/registry.js'
+import { collect, fromAbortable } from './abortable.js'
+import type { WantedPlatforms } from './plan.js'
+import type { OnProgress } from './progress.js'
+import { pullImage } from './pull-image.js'
+import type { Recorder } from './recorder.js'
+import type { PullReport, PullResult } from './report.js'
+import type { RetryHooks } from './retry.js'
+import { openRun } from './run.js'
+
+/** Images resolved and planned at once: their small requests wait in the hosts' lanes anyway. */
+const IMAGES_AT_ONCE = 64
+
+export interface PullDeps {
+  readonly registry: Registry
+  readonly pool: Pool
+  readonly blobs: BlobStore
+  readonly claims: Claims
+  readonly leases: Leases
+  readonly log: EventLog
+  readonly recorder: Recorder
+  readonly options: Pick<ResolvedOptions, 'jobs' | 'retry' | 'durability'>
+  readonly boot: string
+  readonly hooks?: Pick<RetryHooks, 'random' | 'scheduler'>
+}
+
+export interface PullRequest {
+  /** As the user wrote them. */
+  readonly references: readonly string[]
+  readonly wanted: WantedPlatforms
+  /** The user named platforms: a plain image made for another one is refused. */
+  readonly strict: boolean
+  readonly policy: PullPolicy
+  readonly onProgress: OnProgress
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Pulls many images as one job: each distinct blob once, one budget per host. One image's failure is its own result.
+ * @throws HearthError ABORTED; LOG_… and STORE_… when index.json could not be brought up to date at the end.
+ */
+export async function pull(request: PullRequest, deps: PullDeps): Promise<PullReport> {
+  const run = openRun(request, deps)
+  const images = from(request.references.entries()).pipe(
+    mergeMap(
+      ([place, requested]) =>
+        fromAbortable((signal) => pullOne(requested, signal)).pipe(
+          catchError((error: unknown) => of(failed(requested, error, request.onProgress))),
+          mergeMap((result) => of({ place, result })),
+        ),
+      IMAGES_AT_ONCE,
+    ),
+  )
+  const pullOne = async (requested: string, signal: AbortSignal): Promise<PullResult> =>
+    pullImage(requested, parseReference(requested), { ...run, signal })
+  try {
+    const placed = await collect(images, request.signal)
+    return { results: placed.toSorted((a, b) => a.place - b.place).map(({ result }) => result) }
+  } finally {
+    await deps.recorder.flush()
+  }
+}
+
+function failed(requested: string, error: unknown, onProgress: OnProgress): PullResult {
+  const failure = toFailure(error)
+  const reference = canonical(requested)
+  onProgress({ type: 'image-failed', image: reference ?? requested, failure })
+  return { ok: false, requested, ...(reference !== undefined && { reference }), failure }
+}
+
+function canonical(requested: string): string | undefined {
+  try {
+    return formatReference(parseReference(requested))
+  } catch (error) {
+    if (isHearthError(error, 'REFERENCE_INVALID') || isHearthError(error, 'DIGEST_INVALID')) return undefined
+    throw error
+  }
+}

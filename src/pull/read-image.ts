@@ -1,0 +1,121 @@
+import type { BlobStore } from '../blobs/blob-store.js'
+import { HearthError } from '../errors.js'
+import type { Descriptor } from '../oci/descriptor.js'
+import type { Digest } from '../oci/digest.js'
+import { MAX_MANIFEST_BYTES, parseManifest } from '../oci/manifest.js'
+import { formatReference, type Reference } from '../oci/reference.js'
+import { type HoldingsDeps, presentBlobs } from './holdings.js'
+import { type PlannedManifest, selectChildren, type WantedPlatforms } from './plan.js'
+import type { Requests } from './requests.js'
+import type { Resolution } from './resolve.js'
+
+/** Indexes may hold indexes. Deeper than this is no image but an attack. */
+const MAX_DEPTH = 8
+/** Manifests of one image stay in memory until they are committed. */
+const MAX_METADATA_BYTES = 64 * 1024 * 1024
+const MAX_MANIFESTS = 10_000
+
+export interface ReadImageDeps extends HoldingsDeps {
+  readonly requests: Requests
+  readonly blobs: BlobStore
+}
+
+export interface ReadImageOptions {
+  readonly wanted: WantedPlatforms
+  /** Nothing may be asked from the registry. */
+  readonly offline: boolean
+  readonly signal: AbortSignal
+}
+
+export interface ImageManifests {
+  /** The root first, parents before children. */
+  readonly found: readonly PlannedManifest[]
+  /** Those that the cache lacks, as the registry sent them. */
+  readonly fetched: ReadonlyMap<Digest, Uint8Array>
+}
+
+/**
+ * Reads the manifests that lie between a root and the wanted platforms' leaves: from the cache where it has them, else
+ * from the registry. Level by level, never recursive; each manifest once.
+ */
+export async function readImage(
+  reference: Reference,
+  resolution: Resolution,
+  options: ReadImageOptions,
+  deps: ReadImageDeps,
+): Promise<ImageManifests> {
+  const found: PlannedManifest[] = []
+  const fetched = new Map<Digest, Uint8Array>()
+  const seen = new Set<Digest>()
+  let metadataBytes = 0
+  let level: readonly Descriptor[] = [resolution.root]
+  for (let depth = 0; level.length > 0; depth++) {
+    metadataBytes += level.reduce((sum, { size }) => sum + size, 0)
+    const tooMuch = depth > MAX_DEPTH || seen.size + level.length > MAX_MANIFESTS || metadataBytes > MAX_METADATA_BYTES
+    if (tooMuch) throw tooLarge(reference)
+    for (const { digest } of level) seen.add(digest)
+    const read = await readLevel(reference, level, { resolution, ...options }, deps)
+    for (const { manifest, bytes } of read) {
+      found.push(manifest)
+      if (bytes !== undefined) fetched.set(manifest.descriptor.digest, bytes)
+    }
+    const children = read.flatMap(({ manifest: { parsed } }) =>
+      parsed.kind === 'index' ? selectChildren(parsed, options.wanted) : [],
+    )
+    level = distinct(children.filter(({ digest }) => !seen.has(digest)))
+  }
+  return { found, fetched }
+}
+
+type ReadManifest = { readonly manifest: PlannedManifest; readonly bytes?: Uint8Array }
+
+async function readLevel(
+  reference: Reference,
+  level: readonly Descriptor[],
+  options: ReadImageOptions & { readonly resolution: Resolution },
+  deps: ReadImageDeps,
+): Promise<ReadManifest[]> {
+  const present = await presentBlobs(level, deps, options.signal)
+  const read = async (descriptor: Descriptor): Promise<ReadManifest> => {
+    if (present.has(descriptor.digest)) {
+      const bytes = await deps.blobs.read(descriptor.digest, { maxBytes: MAX_MANIFEST_BYTES })
+      return { manifest: { descriptor, parsed: parseManifest(bytes, descriptor.mediaType) } }
+    }
+    const bytes = await fetchManifest(reference, descriptor, options, deps)
+    return { manifest: { descriptor, parsed: parseManifest(bytes, descriptor.mediaType) }, bytes }
+  }
+  return Promise.all(level.map(read))
+}
+
+async function fetchManifest(
+  reference: Reference,
+  descriptor: Descriptor,
+  { resolution, offline, signal }: ReadImageOptions & { readonly resolution: Resolution },
+  { requests }: ReadImageDeps,
+): Promise<Uint8Array> {
+  const { digest, size } = descriptor
+  if (resolution.fetched?.descriptor.digest === digest) return resolution.fetched.bytes
+  if (offline) {
+    const where = { digest, reference: formatReference(reference) }
+    throw new HearthError('BLOB_UNKNOWN', `manifest ${digest} is not in the cache, and asking was forbidden`, where)
+  }
+  const { bytes } = await requests.manifest(reference, digest, signal)
+  if (bytes.length === size) return bytes
+  const details = { digest, expected: size, actual: bytes.length }
+  throw new HearthError(
+    'SIZE_MISMATCH',
+    `manifest ${digest} has ${bytes.length} bytes, its parent says ${size}`,
+    details,
+  )
+}
+
+function distinct(descriptors: readonly Descriptor[]): Descriptor[] {
+  return [...new Map(descriptors.map((descriptor) => [descriptor.digest, descriptor])).values()]
+}
+
+function tooLarge(reference: Reference): HearthError {
+  const name = formatReference(reference)
+  return new HearthError('MANIFEST_TOO_LARGE', `${name} has more manifests, or deeper ones, than any image needs`, {
+    reference: name,
+  })
+}

@@ -1,0 +1,88 @@
+import type { Observable } from 'rxjs'
+import type { HearthError } from '../errors.js'
+import { toFailure } from '../errors.js'
+import type { Descriptor } from '../oci/descriptor.js'
+import type { Digest } from '../oci/digest.js'
+import { formatReference, type Reference, repositoryName } from '../oci/reference.js'
+import type { RetryPolicy } from '../options.js'
+import type { FetchedManifest, Registry } from '../registry/registry.js'
+import { collect, fromAbortable } from './abortable.js'
+import type { Lanes } from './lanes.js'
+import type { OnProgress } from './progress.js'
+import { type RetryHooks, retryWhenUseful } from './retry.js'
+import { SingleFlight } from './single-flight.js'
+
+export interface RequestsDeps {
+  readonly registry: Registry
+  readonly lanes: Lanes
+  readonly retry: RetryPolicy
+  readonly hooks: Pick<RetryHooks, 'random' | 'scheduler'>
+  readonly onProgress: OnProgress
+}
+
+/** The small requests of a run: each in its host's lane, retried while that is useful, and asked once for all who want it. */
+export class Requests {
+  readonly #deps: RequestsDeps
+  readonly #manifests = new SingleFlight<FetchedManifest>()
+  readonly #resolutions = new SingleFlight<Descriptor>()
+
+  constructor(deps: RequestsDeps) {
+    this.#deps = deps
+  }
+
+  resolve(reference: Reference, signal: AbortSignal): Promise<Descriptor> {
+    const name = formatReference(reference)
+    const { registry } = this.#deps
+    const job = this.#politely(reference, (own) => registry.resolve(reference, { signal: own }))
+    return one(
+      this.#resolutions.run(name, () => job),
+      signal,
+    )
+  }
+
+  /** The manifest under `digest`, else under the reference's own digest or tag. */
+  manifest(reference: Reference, digest: Digest | undefined, signal: AbortSignal): Promise<FetchedManifest> {
+    const key = digest === undefined ? formatReference(reference) : `${repositoryName(reference)}@${digest}`
+    const { registry } = this.#deps
+    const job = this.#politely(reference, (own) =>
+      registry.manifest(reference, { signal: own, ...(digest !== undefined && { digest }) }),
+    )
+    return one(
+      this.#manifests.run(key, () => job),
+      signal,
+    )
+  }
+
+  #politely<T>(reference: Reference, ask: (signal: AbortSignal) => Promise<T>): Observable<T> {
+    const { lanes, retry, hooks, onProgress } = this.#deps
+    const host = reference.registry
+    const inLane = async (signal: AbortSignal): Promise<T> => {
+      const slot = await lanes.enter(host, signal)
+      try {
+        return await ask(signal)
+      } finally {
+        slot.leave()
+      }
+    }
+    return fromAbortable(inLane).pipe(
+      retryWhenUseful(retry, {
+        ...hooks,
+        onRetry: ({ attempt, delayMs, error }) => {
+          pauseLane(lanes, host, error)
+          const image = formatReference(reference)
+          onProgress({ type: 'request-retry', image, attempt, delayMs, failure: toFailure(error) })
+        },
+      }),
+    )
+  }
+}
+
+/** A server that says when to come back says it to all of us. */
+export function pauseLane(lanes: Lanes, host: string, { details }: HearthError): void {
+  if (typeof details.retryAfterMs === 'number') lanes.pause(host, details.retryAfterMs)
+}
+
+async function one<T>(source: Observable<T>, signal: AbortSignal): Promise<T> {
+  const [value] = await collect(source, signal)
+  return value as T
+}

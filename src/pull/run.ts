@@ -1,0 +1,34 @@
+import type { FetchDeps, FetchedBlob } from './fetch.js'
+import type { HoldingsDeps } from './holdings.js'
+import { presentBlobs } from './holdings.js'
+import { Lanes } from './lanes.js'
+import type { PullDeps, PullRequest } from './pull.js'
+import { Requests } from './requests.js'
+import { SingleFlight } from './single-flight.js'
+
+/** What all images of one job share: lanes, running downloads, requests. */
+export interface Run {
+  readonly request: PullRequest
+  readonly deps: PullDeps
+  readonly requests: Requests
+  readonly holdings: HoldingsDeps
+  readonly fetching: FetchDeps
+}
+
+/** The same for one of them: its signal ends when the run does, or when its own failure is settled. */
+export type ImageRun = Run & { readonly signal: AbortSignal }
+
+export function openRun(request: PullRequest, deps: PullDeps): Run {
+  const { options, hooks = {}, registry } = deps
+  const { onProgress } = request
+  const lanes = new Lanes(options.jobs, hooks.scheduler)
+  const common = { registry, lanes, retry: options.retry, hooks, onProgress }
+  const fetching: FetchDeps = {
+    ...deps,
+    ...common,
+    inFlight: new SingleFlight<FetchedBlob>(),
+    isPresent: async (descriptor, signal) => (await presentBlobs([descriptor], deps, signal)).has(descriptor.digest),
+    durability: options.durability,
+  }
+  return { request, deps, requests: new Requests(common), holdings: deps, fetching }
+}
