@@ -1,9 +1,220 @@
-// Placeholder until the composition root is merged: to be replaced as a whole.
-import type { Cache } from './api.js'
+/**
+ * The composition root: the one place that names adapters. Each part is loaded when a method first needs it, so that
+ * `list` and `inspect` cost no more than reading files: undici, RxJS, Piscina and LevelDB take 30 to 180 ms each to load.
+ */
+import type {
+  Cache,
+  HistoryOptions,
+  InspectOptions,
+  PullOptions,
+  RemoveOptions,
+  SignalOptions,
+  VerifyOptions,
+} from './api.js'
+import { FsBlobStore } from './blobs/fs-blob-store.js'
 import { HearthError } from './errors.js'
-import type { CacheOptions } from './options.js'
+import { absolutePath, type Host, readHost } from './host/os-host.js'
+import type { RemovalDeps } from './inventory/remove.js'
+import type { Inspection, ListedReference, RemoveReport, VerifyReport } from './inventory/reports.js'
+import { Lazy } from './lazy.js'
+import type { EventLog, HeldLog } from './log/event-log.js'
+import type { Recorded } from './log/events.js'
+import { FsIndexFile } from './materialise/fs-index-file.js'
+import { type CacheOptions, type ResolvedOptions, resolveOptions } from './options.js'
+import type { Pool } from './pool/pool.js'
+import type { PullReport } from './pull/report.js'
+import type { Registry } from './registry/registry.js'
+import type { TransportOptions } from './transport.js'
 
-/** Opens one cache folder. @throws HearthError UNSUPPORTED always, until the parts are put together. */
-export async function openCache(_options: CacheOptions = {}): Promise<Cache> {
-  throw new HearthError('UNSUPPORTED', 'this build has no cache yet')
+/**
+ * Opens a cache folder. Touches nothing: the folder is made by the first method that writes.
+ * @throws HearthError OPTION_INVALID
+ */
+export async function openCache(options: CacheOptions = {}): Promise<Cache> {
+  const host = readHost()
+  return new FolderCache(resolveOptions(options, host), host)
+}
+
+class FolderCache implements Cache {
+  readonly path: string
+  readonly #options: ResolvedOptions
+  readonly #host: Host
+  readonly #index: FsIndexFile
+  readonly #blobs: FsBlobStore
+  readonly #transport = new Lazy<TransportOptions>(() => this.#readTransport())
+  readonly #registry = new Lazy<Registry>(() => this.#openRegistry())
+  readonly #pool = new Lazy<Pool>(() => this.#openPool())
+  readonly #log = new Lazy<EventLog>(() => this.#openLog())
+
+  constructor(options: ResolvedOptions, host: Host) {
+    this.path = absolutePath(options.path)
+    this.#options = options
+    this.#host = host
+    this.#index = new FsIndexFile({ root: this.path, lockTimeoutMs: options.lockTimeoutMs })
+    this.#blobs = new FsBlobStore(this.path)
+  }
+
+  async pull(references: string | readonly string[], options: PullOptions = {}): Promise<PullReport> {
+    const { parseWanted } = await import('./pull/platforms.js')
+    const { pull } = await import('./pull/pull.js')
+    const { Recorder } = await import('./pull/recorder.js')
+    const { FsClaims } = await import('./blobs/fs-claim.js')
+    const { FsLeases } = await import('./blobs/fs-lease.js')
+    const { readBootId } = await import('./blobs/fs-boot-id.js')
+    const { platforms = [], pull: policy = 'missing', onProgress = () => {}, signal } = options
+    const wanted = parseWanted(platforms, this.#host)
+    const log = await this.#log.get()
+    const [pool, registry, boot] = await Promise.all([this.#pool.get(), this.#registry.get(), readBootId()])
+    const leases = new FsLeases(this.path)
+    const { durability } = this.#options
+    const parts = { log, blobs: this.#blobs, boot, materialise: this.#materialise }
+    const recorder = new Recorder({ ...parts, durability, now: () => performance.now() })
+    try {
+      const names = typeof references === 'string' ? [references] : references
+      const strict = platforms.length > 0
+      return await pull(
+        { references: names, wanted, strict, policy, onProgress, ...(signal && { signal }) },
+        { ...parts, pool, registry, leases, recorder, claims: new FsClaims(this.path), options: this.#options },
+      )
+    } finally {
+      await leases.release()
+    }
+  }
+
+  async list(_: SignalOptions = {}): Promise<readonly ListedReference[]> {
+    const { listReferences } = await import('./inventory/list.js')
+    return await listReferences(this.#index)
+  }
+
+  async inspect(reference: string, { signal }: InspectOptions = {}): Promise<Inspection> {
+    const { inspectImage } = await import('./inventory/inspect.js')
+    const { findReference } = await import('./inventory/find-reference.js')
+    const { parseIndexFile } = await import('./materialise/image-index.js')
+    const bytes = await this.#index.read()
+    const entries = bytes === undefined ? [] : parseIndexFile(bytes)
+    const roots = new Map(entries.map((entry) => [entry.reference, entry.descriptor]))
+    const name = findReference(reference, new Map([...roots].map(([key, { digest }]) => [key, digest])))
+    const root = roots.get(name)
+    if (root === undefined)
+      throw new HearthError('REFERENCE_UNKNOWN', `${reference} is not in the cache`, { reference })
+    return await inspectImage(name, root, { blobs: this.#blobs, ...(signal && { signal }) })
+  }
+
+  async remove(references: readonly string[], options: RemoveOptions = {}): Promise<RemoveReport> {
+    const { removeReferences } = await import('./inventory/remove.js')
+    return await this.#removing(options, (deps) => removeReferences(references, deps, options))
+  }
+
+  async clean(options: RemoveOptions = {}): Promise<RemoveReport> {
+    const { clean } = await import('./inventory/remove.js')
+    return await this.#removing(options, (deps) => clean(deps, options))
+  }
+
+  async *history({ after = 0, signal }: HistoryOptions = {}): AsyncIterable<Recorded> {
+    if (await this.#isInitialised()) yield* (await this.#log.get()).read(after, signal && { signal })
+  }
+
+  async verify({ onProgress, signal }: VerifyOptions = {}): Promise<VerifyReport> {
+    const { verifyCache } = await import('./inventory/verify.js')
+    const log = (await this.#isInitialised()) ? await this.#openLogAsItIs() : undefined
+    const pool = await this.#pool.get()
+    const jobs = this.#host.parallelism
+    try {
+      return await verifyCache(
+        { blobs: this.#blobs, indexFile: this.#index, pool, jobs, ...(log && { log }) },
+        { ...(onProgress && { onProgress }), ...(signal && { signal }) },
+      )
+    } finally {
+      await log?.close()
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.close((pool) => pool.close())
+    await this.#registry.close((registry) => registry.close())
+    await this.#log.close((log) => log.close())
+  }
+
+  /** Step 8, for whoever holds the log. */
+  readonly #materialise = async (held: HeldLog): Promise<unknown> => {
+    const { materialise } = await import('./materialise/materialise.js')
+    return await materialise(held, this.#index)
+  }
+
+  async #removing<T>(options: RemoveOptions, run: (deps: RemovalDeps) => Promise<T>): Promise<T> {
+    const { FsLeases } = await import('./blobs/fs-lease.js')
+    const log = await this.#log.get()
+    const deps = { log, blobs: this.#blobs, materialise: this.#materialise, now: () => Date.now() }
+    const leases = new FsLeases(this.path)
+    try {
+      return await run({ ...deps, leases, ...(options.publishedOnly && { registry: await this.#registry.get() }) })
+    } finally {
+      await leases.release()
+    }
+  }
+
+  async #isInitialised(): Promise<boolean> {
+    const { readFormat } = await import('./materialise/fs-init.js')
+    return (await readFormat(this.path)) !== undefined
+  }
+
+  /**
+   * For writing: makes the folder a cache if it is none, finishes what a crash interrupted, and takes in what other tools
+   * did to index.json since.
+   */
+  async #openLog(): Promise<EventLog> {
+    const { openOrInit } = await import('./materialise/fs-init.js')
+    const { finishRemovals } = await import('./inventory/finish-removals.js')
+    const { FsLeases } = await import('./blobs/fs-lease.js')
+    await openOrInit(this.path, this.#options)
+    const log = await this.#openLogAsItIs()
+    try {
+      await log.hold(async (held) => {
+        await finishRemovals(held, {
+          blobs: this.#blobs,
+          leases: new FsLeases(this.path),
+          materialise: this.#materialise,
+        })
+        await this.#materialise(held)
+      })
+    } catch (error) {
+      await log.close()
+      throw error
+    }
+    return log
+  }
+
+  /** For looking only. */
+  async #openLogAsItIs(): Promise<EventLog> {
+    const { LevelEventLog } = await import('./log/level-event-log.js')
+    return await LevelEventLog.open(this.path, this.#options)
+  }
+
+  async #readTransport(): Promise<TransportOptions> {
+    const { readTransport } = await import('./registry/fs-transport.js')
+    return await readTransport({ ...this.#options, connectionsPerHost: this.#options.jobs })
+  }
+
+  async #openRegistry(): Promise<Registry> {
+    const { HttpRegistry } = await import('./registry/http-registry.js')
+    const { openTransport } = await import('./registry/http-dispatcher.js')
+    const { FsCredentials } = await import('./registry/fs-credentials.js')
+    const { parseMirrors } = await import('./registry/mirrors.js')
+    const { env, authFile, mirrors } = this.#options
+    const { home } = this.#host
+    return new HttpRegistry({
+      transport: openTransport(await this.#transport.get()),
+      credentials: new FsCredentials({ env, home, ...(authFile !== undefined && { authFile }) }),
+      mirrors: parseMirrors(mirrors, this.#options),
+    })
+  }
+
+  async #openPool(): Promise<Pool> {
+    const { PiscinaPool } = await import('./pool/piscina-pool.js')
+    const { checkpointEveryBytes, jobs } = this.#options
+    const threads = Math.min(jobs, this.#host.parallelism)
+    // Each thread may take all jobs: lanes of several hosts together are wider than one.
+    const settings = { transport: await this.#transport.get(), checkpointEveryBytes }
+    return new PiscinaPool({ threads, tasksPerThread: jobs, settings })
+  }
 }

@@ -11,6 +11,8 @@ const PORTS = ['errors', 'oci', 'log', 'blobs', 'registry', 'pool']
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   transport: [],
+  host: [],
+  lazy: [],
   oci: ['errors'],
   lock: ['errors'],
   log: ['errors', 'oci', 'lock'],
@@ -22,19 +24,21 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   pull: [...PORTS, 'materialise', 'options'],
   inventory: [...PORTS, 'materialise', 'options'],
   api: ['errors', 'oci', 'log', 'options', 'pull', 'inventory'],
-  cache: [...PORTS, 'lock', 'transport', 'materialise', 'options', 'pull', 'inventory', 'api'],
+  cache: [...PORTS, 'lock', 'transport', 'host', 'lazy', 'materialise', 'options', 'pull', 'inventory', 'api'],
   index: ['errors', 'oci', 'log', 'options', 'pull', 'inventory', 'api', 'cache'],
   commands: ['index', 'oci', 'errors'],
   cli: ['commands', 'index', 'options', 'errors', 'oci'],
   workers: ['errors', 'oci', 'transport', 'pool', 'blobs', 'registry'],
 }
 /** The files that do I/O. Besides cache.ts only they may name one another, not even for a type. */
-const ADAPTER = /^(workers\/|src\/cli\.ts$|src\/(?:[\w-]+\/)+(?:fs|http|level|piscina|memory|inline)-)/
+const ADAPTER = /^(workers\/|src\/cli\.ts$|src\/(?:[\w-]+\/)+(?:fs|http|level|os|piscina|memory|inline)-)/
 /** The same tasks on the calling thread: the one file that imports what a thread would load. */
 const INLINE = /^src\/pool\/inline-/
 /** Package to the files that may import it. One without a row fails, and so does `fs` for `node:fs`. */
 const ONLY_HERE: Readonly<Record<string, RegExp>> = {
   'node:': ADAPTER,
+  // setMaxListeners: computation, like crypto.
+  'node:events': /^src\/pull\/abortable\.ts$|^src\/log\/level-/,
   'node:crypto': /^src\/oci\/hasher\.ts$/,
   'hash-wasm': /^src\/oci\/hasher\.ts$/,
   rxjs: /^src\/pull\//,
