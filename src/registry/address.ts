@@ -18,11 +18,6 @@ export function literalReach(hostname: string): Reach | undefined {
   return groups === undefined ? undefined : reachOfV6(groups)
 }
 
-/** The host of `name`, `name:port`, `[::1]` or `[::1]:port`, without brackets' port. */
-export function hostnameOf(host: string): string {
-  return host.replace(/:\d+$/, (port, at) => (host.startsWith('[') || !host.slice(0, at).includes(':') ? '' : port))
-}
-
 /** Whether a literal address lies in a network such as `10.0.0.0/8` or `fd00::/8`. False for names. */
 export function inNetwork(hostname: string, network: string): boolean {
   const [base = '', width = ''] = network.split('/')

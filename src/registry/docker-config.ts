@@ -17,7 +17,7 @@ export interface HelperCall {
 
 const DOCKER_HUB = 'docker.io'
 /** What `docker login` calls the hub. */
-export const DOCKER_HUB_SERVER = 'https://index.docker.io/v1/'
+const DOCKER_HUB_SERVER = 'https://index.docker.io/v1/'
 const DOCKER_HUB_HOSTS: ReadonlySet<string> = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io'])
 /** Row C9 of RELIABILITY 7.1: the name becomes part of a file name. */
 const PROGRAM = /^[a-z0-9][a-z0-9._-]{0,63}$/

@@ -19,17 +19,18 @@ export interface ConnectSettings {
 /** Makes a connector: undici's own, or one whose sockets read in another way. */
 export type BuildConnector = (options: buildConnector.BuildOptions) => Connector
 
+/** For the registries and mirrors that the user named. */
+export function homeSettings(options: TransportOptions): ConnectSettings {
+  return settingsWith(options, options.clientCertificate)
+}
+
 /**
- * The settings for one side. `home` is the registry and its mirrors; `foreign` is where they send us: no client
- * certificate there, and no name that DNS points at this machine or its link (RELIABILITY 7.1 C2, 7.5 H15).
+ * For where they send us: no client certificate, and no name that DNS points at this machine or its link, unless the user
+ * named it (RELIABILITY 7.1 C2, 7.5 H15).
+ * @param isHome whether a host name is one that requests went to of our own accord.
  */
-export function connectSettings(options: TransportOptions, side: 'home' | 'foreign'): ConnectSettings {
-  const secureContext = secureContextFor(options, side)
-  return {
-    timeout: options.connectTimeoutMs,
-    ...(secureContext !== undefined && { secureContext }),
-    ...(side === 'foreign' && { lookup: guardLookup(lookup) }),
-  }
+export function foreignSettings(options: TransportOptions, isHome: (hostname: string) => boolean): ConnectSettings {
+  return { ...settingsWith(options, undefined), lookup: guardLookup(lookup, isHome) }
 }
 
 /** Opens sockets, and leaves a certificate unchecked for exactly the hosts that the options name. */
@@ -52,13 +53,22 @@ export function connectorFor(
   }
 }
 
+function settingsWith(
+  { connectTimeoutMs, ca }: TransportOptions,
+  shown: TransportOptions['clientCertificate'],
+): ConnectSettings {
+  const secureContext = secureContextFor(ca, shown)
+  return { timeout: connectTimeoutMs, ...(secureContext !== undefined && { secureContext }) }
+}
+
 /**
  * One context for all sockets of a side: handing `ca` to each connection would parse some 150 certificates each time.
  * Undefined when Node's own defaults will do.
  */
-function secureContextFor(options: TransportOptions, side: 'home' | 'foreign'): tls.SecureContext | undefined {
-  const { ca, clientCertificate } = options
-  const shown = side === 'home' ? clientCertificate : undefined
+function secureContextFor(
+  ca: readonly string[],
+  shown: TransportOptions['clientCertificate'],
+): tls.SecureContext | undefined {
   if (ca.length === 0 && shown === undefined) return undefined
   // Node passes over what is no certificate without a word.
   if (ca.some((pem) => !pem.includes('-----BEGIN CERTIFICATE-----'))) throw unusable('NOT_PEM')
@@ -92,14 +102,15 @@ type LookupAll = (
 
 /**
  * A lookup that refuses a name when any of its addresses is loopback or link-local. It judges the very addresses that the
- * socket will use, so a second answer (DNS rebinding) changes nothing. `localhost` has been judged by its name already.
+ * socket will use, so a second answer (DNS rebinding) changes nothing. `localhost` has been judged by its name already, and
+ * a registry on this machine may have its storage on another port of the same name.
  */
-export function guardLookup(resolve: LookupAll): Lookup {
+export function guardLookup(resolve: LookupAll, isHome: (hostname: string) => boolean): Lookup {
   return (hostname, options, callback) => {
     resolve(hostname, { ...options, all: true }, (error, addresses) => {
       if (error !== null) return callback(error, [])
       const internal = addresses.find(({ address }) => ['loopback', 'link-local'].includes(literalReach(address) ?? ''))
-      if (internal !== undefined && literalReach(hostname) !== 'loopback') {
+      if (internal !== undefined && literalReach(hostname) !== 'loopback' && !isHome(hostname)) {
         const details = { host: hostname, address: internal.address }
         return callback(new HearthError('REDIRECT_REFUSED', `${hostname} is an internal address`, details), [])
       }

@@ -1,6 +1,12 @@
 import { Agent, type Dispatcher } from 'undici'
 import type { TransportOptions } from '../transport.js'
-import { type BuildConnector, connectorFor, connectSettings } from './http-connect.js'
+import {
+  type BuildConnector,
+  type ConnectSettings,
+  connectorFor,
+  foreignSettings,
+  homeSettings,
+} from './http-connect.js'
 import { ProxyAgents } from './http-proxy.js'
 
 /** The sockets of one thread. */
@@ -8,7 +14,7 @@ export interface Transport {
   readonly options: TransportOptions
   /** For registries and mirrors, as long as a request has not been redirected away. */
   readonly home: Dispatcher
-  /** For token realms on another origin, and for where a redirect led: see {@link connectSettings}. */
+  /** For token realms on another origin, and for where a redirect led: see {@link foreignSettings}. */
   readonly foreign: Dispatcher
   /** Waits for what is under way. Idempotent. */
   close(): Promise<void>
@@ -28,8 +34,16 @@ export function openTransport(
   options: TransportOptions,
   { build }: { readonly build?: BuildConnector } = {},
 ): Transport {
-  const home = openSide(options, 'home', build)
-  const foreign = openSide(options, 'foreign', build)
+  const homeHosts = new Set<string>()
+  const home = openSide(options, homeSettings(options), {
+    build,
+    onRequest: ({ hostname }) => homeHosts.add(hostname),
+  })
+  const foreign = openSide(
+    options,
+    foreignSettings(options, (hostname) => homeHosts.has(hostname)),
+    { build },
+  )
   return {
     options,
     home: home.dispatcher,
@@ -45,8 +59,11 @@ interface Side {
 }
 
 /** Each origin goes out directly or through its proxy. undici's EnvHttpProxyAgent reads the environment and knows no networks. */
-function openSide(options: TransportOptions, side: 'home' | 'foreign', build: BuildConnector | undefined): Side {
-  const settings = connectSettings(options, side)
+function openSide(
+  options: TransportOptions,
+  settings: ConnectSettings,
+  { build, onRequest }: { readonly build: BuildConnector | undefined; readonly onRequest?: (target: URL) => void },
+): Side {
   const limits: Agent.Options = {
     connections: options.connectionsPerHost,
     pipelining: 1,
@@ -59,7 +76,9 @@ function openSide(options: TransportOptions, side: 'home' | 'foreign', build: Bu
   const direct = new Agent({ ...limits, connect: connectorFor(options, settings, build) })
   const proxies = new ProxyAgents(options, limits, settings)
   const dispatcher = direct.compose((dispatch) => (request, handler) => {
-    const proxy = proxies.for(new URL(String(request.origin)))
+    const target = new URL(String(request.origin))
+    onRequest?.(target)
+    const proxy = proxies.for(target)
     return proxy === undefined ? dispatch(request, handler) : proxy.dispatch(request, handler)
   })
   return {

@@ -1,7 +1,7 @@
 import { type Agent, Pool, ProxyAgent } from 'undici'
 import type { TransportOptions } from '../transport.js'
 import { listsHost } from './host-list.js'
-import { type ConnectSettings, connectSettings } from './http-connect.js'
+import { type ConnectSettings, foreignSettings } from './http-connect.js'
 import { proxyFor } from './no-proxy.js'
 
 /** undici's types leave out what every dispatcher has. */
@@ -40,7 +40,7 @@ export class ProxyAgents {
     const { limits } = this
     const { timeout, secureContext } = this.settings
     // What a proxy gets to see is what a foreign host does: our authorities, not our certificate.
-    const { secureContext: proxyContext } = connectSettings(this.options, 'foreign')
+    const { secureContext: proxyContext } = foreignSettings(this.options, () => false)
     const agent = new ProxyAgent({
       ...limits,
       uri: proxy.href,

@@ -1,6 +1,6 @@
 import { HearthError } from '../errors.js'
 import type { Descriptor } from '../oci/descriptor.js'
-import { algorithmOf, type Digest, isDigest, parseDigest } from '../oci/digest.js'
+import { algorithmOf, type Digest, isDigest } from '../oci/digest.js'
 import { DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from '../oci/media-type.js'
 import { type HeaderFields, singleHeader } from './header-fields.js'
 import type { Where } from './where.js'
@@ -76,12 +76,6 @@ export function manifestType(bytes: Uint8Array, announced: string | undefined, w
   if (Array.isArray(document.manifests)) return OCI_INDEX
   if (Array.isArray(document.layers)) return OCI_MANIFEST
   throw new HearthError('MANIFEST_INVALID', `${where.host} sent something that is no manifest`, { ...where })
-}
-
-/** @throws HearthError MANIFEST_INVALID when the reference holds a digest that cannot be verified. */
-export function askedDigest(reference: { readonly digest?: Digest }, digest: Digest | undefined): Digest | undefined {
-  const asked = digest ?? reference.digest
-  return asked === undefined ? undefined : parseDigest(asked)
 }
 
 function parseObject(bytes: Uint8Array, where: Where): Record<string, unknown> {

@@ -2,16 +2,19 @@ import assert from 'node:assert/strict'
 import type { LookupAddress } from 'node:dns'
 import { describe, it } from 'node:test'
 import { isHearthError } from '../../src/errors.js'
-import { connectSettings, guardLookup } from '../../src/registry/http-connect.js'
+import { foreignSettings, guardLookup, homeSettings } from '../../src/registry/http-connect.js'
 import { transportOptions } from './support-wire.js'
 
 /** What a guarded socket would get for a name that DNS gives these addresses. */
 function look(hostname: string, addresses: readonly string[], all = true): Promise<unknown> {
   const answer = addresses.map((address): LookupAddress => ({ address, family: address.includes(':') ? 6 : 4 }))
-  const guarded = guardLookup((_name, options, callback) => {
-    assert.equal(options.all, true)
-    callback(null, answer)
-  })
+  const guarded = guardLookup(
+    (_name, options, callback) => {
+      assert.equal(options.all, true)
+      callback(null, answer)
+    },
+    (name) => name === 'home.example',
+  )
   return new Promise((resolve, reject) =>
     guarded(hostname, { all }, (error, address, family) =>
       error === null ? resolve(all ? address : [address, family]) : reject(error),
@@ -44,6 +47,10 @@ describe('guardLookup', () => {
     }
   })
 
+  it('lets a host pass that requests went to before: its storage may be on another port', async () => {
+    assert.ok(await look('home.example', ['127.0.1.1']))
+  })
+
   it('lets localhost pass', async () => assert.ok(await look('localhost', ['127.0.0.1'])))
 
   it('gives one address to a socket that wants one', async () => {
@@ -51,21 +58,23 @@ describe('guardLookup', () => {
   })
 
   it('passes on what DNS says when it fails', async () => {
-    const failing = guardLookup((_name, _options, callback) =>
-      callback(Object.assign(new Error('x'), { code: 'ENOTFOUND' }), []),
+    const fails = Object.assign(new Error('x'), { code: 'ENOTFOUND' })
+    const failing = guardLookup(
+      (_name, _options, callback) => callback(fails, []),
+      () => false,
     )
     const error = await new Promise<NodeJS.ErrnoException | null>((resolve) => failing('x', {}, resolve))
     assert.equal(error?.code, 'ENOTFOUND')
   })
 })
 
-describe('connectSettings', () => {
-  it('guards names on the foreign side alone', () => {
-    assert.equal(connectSettings(transportOptions(), 'home').lookup, undefined)
-    assert.notEqual(connectSettings(transportOptions(), 'foreign').lookup, undefined)
+describe('the settings of the two sides', () => {
+  it('guard names on the foreign side alone', () => {
+    assert.equal(homeSettings(transportOptions()).lookup, undefined)
+    assert.notEqual(foreignSettings(transportOptions(), () => false).lookup, undefined)
   })
 
-  it('makes no context of its own where Node’s will do', () => {
-    assert.equal(connectSettings(transportOptions(), 'home').secureContext, undefined)
+  it('have no TLS context of their own where Node’s will do', () => {
+    assert.equal(homeSettings(transportOptions()).secureContext, undefined)
   })
 })

@@ -5,7 +5,7 @@ import { type AddressInfo, connect as netConnect, type Socket } from 'node:net'
 import { after, describe, it } from 'node:test'
 import type { TLSSocket } from 'node:tls'
 import { buildConnector } from 'undici'
-import { type ErrorCode, isHearthError } from '../../src/errors.js'
+import { isHearthError } from '../../src/errors.js'
 import { exchange } from '../../src/registry/http-client.js'
 import { openTransport, type Transport } from '../../src/registry/http-dispatcher.js'
 import type { TransportOptions } from '../../src/transport.js'
@@ -16,7 +16,7 @@ import {
   OTHER_HOST_CERTIFICATE,
 } from '../support/loopback-certificate.js'
 import { startServer, type TestServer } from './support-server.js'
-import { aTransport, failureOf, transportOptions, WHERE } from './support-wire.js'
+import { aTransport, fails, transportOptions, WHERE } from './support-wire.js'
 
 const CLIENT = new URL('../../../test/fixtures/client/', import.meta.url)
 const clientCertificate = {
@@ -32,10 +32,6 @@ const ask = (url: string, transport: Transport, foreign = false) =>
   )
 const isOk = async (server: { url: string }, options: Partial<TransportOptions>, foreign = false): Promise<void> => {
   assert.equal((await ask(server.url, aTransport(options), foreign)).status, 200)
-}
-const fails = async (promise: Promise<unknown>, code: ErrorCode): Promise<void> => {
-  const error = await failureOf(promise)
-  assert.ok(isHearthError(error, code), `${error.code}: ${error.message}`)
 }
 
 describe('a transport over TLS', () => {

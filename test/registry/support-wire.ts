@@ -1,6 +1,7 @@
+import assert from 'node:assert/strict'
 import { after } from 'node:test'
 import { inspect } from 'node:util'
-import { type HearthError, isHearthError, toFailure } from '../../src/errors.js'
+import { type ErrorCode, type HearthError, isHearthError, toFailure } from '../../src/errors.js'
 import type { BuildConnector } from '../../src/registry/http-connect.js'
 import { openTransport, type Transport } from '../../src/registry/http-dispatcher.js'
 import type { Where } from '../../src/registry/where.js'
@@ -40,6 +41,13 @@ export async function failureOf(promise: Promise<unknown>): Promise<HearthError>
     throw error
   }
   throw new Error('did not fail')
+}
+
+/** Makes sure that a promise rejects with this code, and gives the error. */
+export async function fails(promise: Promise<unknown>, code: ErrorCode): Promise<HearthError> {
+  const error = await failureOf(promise)
+  assert.ok(isHearthError(error, code), `${error.code}: ${error.message}`)
+  return error
 }
 
 /** Everything that a log or a crash report could show of an error: its data, and itself with all its causes. */
