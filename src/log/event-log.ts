@@ -29,6 +29,8 @@ export interface HeldLog {
 
 export interface HoldOptions {
   readonly signal?: AbortSignal
+  /** For work that frees space: lets it use what was kept in store for a full disk. */
+  readonly useReserve?: boolean
 }
 
 /** Port. An append-only, gap-free sequence of events shared by every process that uses this cache. */

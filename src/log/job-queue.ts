@@ -11,6 +11,8 @@ export interface Job<C> {
 /** First come, first served. A job leaves when one of its signals is aborted while it waits; once it runs, it runs. */
 export class JobQueue<C> {
   readonly #jobs = new Set<Job<C>>()
+  /** One listener per signal: a hundred jobs of one pull share a signal, and Node warns at the eleventh listener. */
+  readonly #watched = new Map<AbortSignal, { readonly jobs: Set<Job<C>>; readonly listener: () => void }>()
 
   get size(): number {
     return this.#jobs.size
@@ -20,10 +22,9 @@ export class JobQueue<C> {
   add<T>(work: (context: C) => Promise<T>, signals: readonly AbortSignal[]): Promise<T> {
     if (signals.some(({ aborted }) => aborted)) return Promise.reject(abortedError())
     return new Promise<T>((resolve, reject) => {
-      const abort = (): void => job.fail(abortedError())
       const leave = (): void => {
         this.#jobs.delete(job)
-        for (const signal of signals) signal.removeEventListener('abort', abort)
+        for (const signal of signals) this.#unwatch(signal, job)
       }
       const job: Job<C> = {
         run: (context) => {
@@ -36,7 +37,7 @@ export class JobQueue<C> {
         },
       }
       this.#jobs.add(job)
-      for (const signal of signals) signal.addEventListener('abort', abort, { once: true })
+      for (const signal of signals) this.#watch(signal, job)
     })
   }
 
@@ -47,6 +48,25 @@ export class JobQueue<C> {
 
   failAll(error: unknown): void {
     for (const job of this.#jobs) job.fail(error)
+  }
+
+  #watch(signal: AbortSignal, job: Job<C>): void {
+    const watched = this.#watched.get(signal)
+    if (watched !== undefined) return void watched.jobs.add(job)
+    const jobs = new Set([job])
+    const listener = (): void => {
+      for (const each of jobs) each.fail(abortedError())
+    }
+    this.#watched.set(signal, { jobs, listener })
+    signal.addEventListener('abort', listener)
+  }
+
+  #unwatch(signal: AbortSignal, job: Job<C>): void {
+    const watched = this.#watched.get(signal)
+    watched?.jobs.delete(job)
+    if (watched === undefined || watched.jobs.size > 0) return
+    signal.removeEventListener('abort', watched.listener)
+    this.#watched.delete(signal)
   }
 }
 

@@ -7,6 +7,7 @@ import type { EventLog, HeldLog, HoldOptions } from './event-log.js'
 import type { HearthEvent, Recorded } from './events.js'
 import { errnoOf, storeFailure } from './fs-failure.js'
 import { lockLog } from './fs-log-lock.js'
+import { useReserve } from './fs-reserve.js'
 import { appendAfter, lend } from './held-log.js'
 import { createDatabase } from './level-database.js'
 import { LevelKeeper } from './level-keeper.js'
@@ -37,6 +38,7 @@ export class LevelEventLog implements EventLog {
   readonly #keeper: LevelKeeper
   readonly #closing = new AbortController()
   readonly #running = new Set<Promise<unknown>>()
+  #closed: Promise<void> | undefined
 
   private constructor(path: string, keeper: LevelKeeper) {
     this.#path = path
@@ -74,6 +76,7 @@ export class LevelEventLog implements EventLog {
   }
 
   async hold<T>(work: (log: HeldLog) => Promise<T>, options: HoldOptions = {}): Promise<T> {
+    if (options.useReserve) await useReserve(this.#path)
     return this.#run((session) => lend(session, work), options)
   }
 
@@ -91,9 +94,13 @@ export class LevelEventLog implements EventLog {
   }
 
   async close(): Promise<void> {
-    if (this.#closing.signal.aborted) return void (await this.#settled())
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
     this.#closing.abort()
-    await this.#settled()
+    await Promise.allSettled(this.#running)
     const kept = KEEPERS.get(this.#path)
     if (kept?.keeper !== this.#keeper || --kept.users > 0) return
     KEEPERS.delete(this.#path)
@@ -108,10 +115,6 @@ export class LevelEventLog implements EventLog {
     } finally {
       this.#running.delete(done)
     }
-  }
-
-  async #settled(): Promise<void> {
-    await Promise.allSettled(this.#running)
   }
 }
 

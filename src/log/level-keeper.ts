@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Head } from './events.js'
 import { lockLog } from './fs-log-lock.js'
+import { keepReserve } from './fs-reserve.js'
 import { JobQueue } from './job-queue.js'
 import { LevelSession } from './level-session.js'
 import type { Stamp } from './record.js'
@@ -26,6 +27,7 @@ export class LevelKeeper {
   /** What this process verified last: later sessions check only what came after it. */
   #seen: Head | undefined
   #pumping: Promise<void> | undefined
+  #reserved = false
   #wake: () => void = () => {}
 
   constructor(root: string, options: KeeperOptions) {
@@ -70,6 +72,7 @@ export class LevelKeeper {
       } finally {
         await session.close()
       }
+      await this.#keepReserve()
     } finally {
       await lock.release()
     }
@@ -88,6 +91,13 @@ export class LevelKeeper {
         this.#seen = session.head
       }
     } while (!session.failed && performance.now() < end)
+  }
+
+  /** Once is enough: a reserve that was used is laid in again by the next process. */
+  async #keepReserve(): Promise<void> {
+    if (this.#reserved) return
+    this.#reserved = true
+    await keepReserve(this.#root)
   }
 
   /** Waits a little for another job; false when none came. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { getEventListeners } from 'node:events'
 import { describe, it } from 'node:test'
 import { isHearthError } from '../../src/errors.js'
 import { JobQueue } from '../../src/log/job-queue.js'
@@ -30,6 +31,17 @@ describe('a job queue', () => {
     assert.equal(queue.size, 1)
     await queue.first()?.run()
     assert.equal(await kept, 'kept')
+  })
+
+  it('listens once to a signal that many jobs share, and only while they wait', async () => {
+    const queue = new JobQueue<void>()
+    const { signal } = new AbortController()
+    const jobs = Array.from({ length: 20 }, () =>
+      queue.add(async () => getEventListeners(signal, 'abort').length, [signal]),
+    )
+    assert.equal(getEventListeners(signal, 'abort').length, 1)
+    for (let job = queue.first(); job !== undefined; job = queue.first()) await job.run()
+    assert.deepEqual(await Promise.all(jobs), [...Array(19).fill(1), 0])
   })
 
   it('lets a running job finish, whatever its signal says', async () => {

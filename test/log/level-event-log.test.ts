@@ -8,7 +8,7 @@ import { applyAll, emptyIndex } from '../../src/log/projection.js'
 import { HEARTH_FOLDER, LOG_FOLDER } from '../../src/oci/image-layout.js'
 import { eventLogContract } from '../contract/event-log.contract.js'
 import { aLogFolder, PATIENT, startLogProcess, withLevelLog } from '../support/a-level-log.js'
-import { blobCommitted, readAll, referenceSet } from '../support/a-log.js'
+import { blobCommitted, blobRemoved, readAll, referenceSet } from '../support/a-log.js'
 import { tempDir } from '../support/temp-dir.js'
 
 eventLogContract('LevelEventLog', async () => LevelEventLog.open(await aLogFolder(), PATIENT))
@@ -60,11 +60,22 @@ describe('a log on disk', () => {
 
   it('keeps the number of its files small over many short holds', async () => {
     const root = await aLogFolder()
+    // Events that change nothing in the projection: nothing but the heads makes the key ranges of the files overlap.
     for (let n = 0; n < 150; n++) {
-      await withLevelLog(root, (log) => log.hold((held) => held.append([blobCommitted(`blob ${n}`)])))
+      await withLevelLog(root, (log) => log.hold((held) => held.append([blobRemoved('never there')])))
     }
     const tables = (await readdir(join(root, LOG_FOLDER))).filter((name) => name.endsWith('.ldb'))
     assert.ok(tables.length < 20, `${tables.length} tables`)
+  })
+})
+
+describe('a log on a disk that fills up', () => {
+  it('keeps a reserve, and lets work that frees space have it', async () => {
+    const root = await aLogFolder()
+    await withLevelLog(root, (log) => log.hold((held) => held.append([blobCommitted('a')])))
+    assert.ok((await readdir(join(root, HEARTH_FOLDER))).includes('reserve'))
+    await withLevelLog(root, (log) => log.hold((held) => held.append([blobRemoved('a')]), { useReserve: true }))
+    assert.equal((await withLevelLog(root, (log) => readAll(log.read(0)))).length, 2)
   })
 })
 

@@ -9,7 +9,7 @@ import { FsIndexFile } from '../../src/materialise/fs-index-file.js'
 import { materialise } from '../../src/materialise/materialise.js'
 import { HEARTH_FOLDER, INDEX_FILE, LINUXKIT_LOCK, MATERIALISED_FILE } from '../../src/oci/image-layout.js'
 import { indexFileContract } from '../contract/index-file.contract.js'
-import { readAll, referenceRemoved, referenceSet } from '../support/a-log.js'
+import { aDescriptorOf, readAll, referenceRemoved, referenceSet } from '../support/a-log.js'
 import { tempDir } from '../support/temp-dir.js'
 
 indexFileContract('FsIndexFile', async () => new FsIndexFile({ root: await aFolder(), lockTimeoutMs: 10_000 }))
@@ -91,9 +91,11 @@ describe('a crash while index.json is replaced', () => {
     for (const point of ['before index.json', 'after index.json'] as const) {
       const { root, log } = await aCache()
       await crash(root, log, point)
-      await log.hold((held) => held.append([referenceSet('app:1', { platforms: [] }), referenceRemoved('app:2')]))
+      const moved = referenceSet('app:3', { descriptor: aDescriptorOf('moved') })
+      await log.hold((held) => held.append([moved, referenceRemoved('app:2')]))
       await assertNothingAdopted(root, log)
       assert.deepEqual([...log.state.references.keys()], ['app:1', 'app:3'])
+      assert.deepEqual(log.state.references.get('app:3')?.descriptor, moved.descriptor)
     }
   })
 

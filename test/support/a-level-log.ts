@@ -2,6 +2,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { after } from 'node:test'
 import { Level } from 'level'
 import { LevelEventLog, type LevelEventLogOptions } from '../../src/log/level-event-log.js'
 import { FORMAT_FILE, HEARTH_FOLDER, LOG_FOLDER } from '../../src/oci/image-layout.js'
@@ -46,14 +47,15 @@ export interface LogProcess {
   kill(): Promise<void>
 }
 
-/** Starts log-process.ts and waits until it said something. */
+/** Starts log-process.ts and waits until it said something. Killed when the test ends, if not before. */
 export async function startLogProcess(...args: readonly string[]): Promise<LogProcess> {
   const child = fork(new URL('./log-process.js', import.meta.url), args, { stdio: 'inherit' })
   const exited = once(child, 'exit')
-  const [said] = await Promise.race([once(child, 'message'), exited])
   const kill = async (): Promise<void> => {
     child.kill('SIGKILL')
     await exited
   }
+  after(kill)
+  const [said] = await Promise.race([once(child, 'message'), exited])
   return { pid: child.pid ?? 0, said, kill }
 }
