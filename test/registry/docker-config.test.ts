@@ -61,6 +61,7 @@ describe('inlineCredential', () => {
     'http://r.example',
     'https://r.example/v1/',
     'https://r.example/v2/',
+    'https://r.example/api/docker',
     'r.example/',
     'r.example/v2/',
     'R.EXAMPLE',

@@ -43,6 +43,18 @@ describe('credentials', () => {
     assert.deepEqual(authorizations(cdn), [undefined])
   })
 
+  it('are not even looked up for where an anonymous request was redirected to', async () => {
+    const tokens = await startServer(() => ({ body: '{"token":"t"}' }))
+    const challenge = `Basic realm="x", Bearer realm="${tokens.url}/"`
+    const cdn = await startServer(() => ({ status: 401, headers: { 'www-authenticate': challenge } }))
+    const guard = (): Reply => ({ status: 307, headers: { location: `${cdn.url}/x` } })
+    const registry = await startRegistry({ manifest: await aManifest(), guard })
+    const client = aClient({ find: () => assert.fail('looked up') })
+    await fails(client.manifest(registry.reference('a')), 'DENIED')
+    assert.equal(tokens.heard.length, 0)
+    assert.equal(cdn.heard.length, 1)
+  })
+
   describe('stay away from a realm', () => {
     const realms: readonly (readonly [string, (tokens: TestServer) => string])[] = [
       ['in the clear', (tokens) => `${tokens.url}/token`],
@@ -98,6 +110,13 @@ describe('credentials', () => {
         manifest: await aManifest(),
         guard: new TokenDesk().guard(() => tokens.url),
       })
+      await fails(aClient().resolve(registry.reference('a')), 'REDIRECT_REFUSED')
+    })
+
+    it('where the token server redirects out in the clear', async () => {
+      const tokens = await startServer(() => ({ status: 302, headers: { location: 'http://auth.evil.example/' } }))
+      const guard = new TokenDesk().guard(() => tokens.url)
+      const registry = await startRegistry({ manifest: await aManifest(), guard })
       await fails(aClient().resolve(registry.reference('a')), 'REDIRECT_REFUSED')
     })
 
