@@ -5,8 +5,11 @@ import type { TransportOptions } from '../transport.js'
 import { checkContentRange } from './content-range.js'
 import { statusError } from './error-body.js'
 import type { Transport } from './http-dispatcher.js'
+import { Watchdog } from './http-watchdog.js'
 import { networkError } from './network-error.js'
 import { firstHop, type Hop, isRedirect, nextHop } from './redirect.js'
+import { USER_AGENT } from './user-agent.js'
+import type { Where } from './where.js'
 
 export interface BlobRequest {
   readonly source: BlobSource
@@ -49,12 +52,13 @@ export async function requestBlob(transport: Transport, request: BlobRequest, si
   const headers = {
     ...source.headers,
     'accept-encoding': 'identity',
+    'user-agent': USER_AGENT,
     ...(from > 0 && { range: `bytes=${from}-` }),
     ...(fresh && { 'cache-control': 'no-cache' }),
   }
   let hop = firstHop(new URL(source.url), headers, { host: source.host, step: 'blob' })
   for (;;) {
-    const answer = await new BlobExchange(request, sink).run(hop.foreign ? transport.foreign : transport.home, hop)
+    const answer = await new BlobExchange(request, sink, hop).run(hop.foreign ? transport.foreign : transport.home)
     if (answer.kind === 'complete') return
     hop = nextHop(hop, answer.status, answer.location)
   }
@@ -64,60 +68,69 @@ export async function requestBlob(transport: Transport, request: BlobRequest, si
 class BlobExchange {
   readonly #request: BlobRequest
   readonly #sink: BlobSink
+  readonly #hop: Hop
+  readonly #watchdog: Watchdog
+  #controller: Dispatcher.DispatchController | undefined
   #remaining = 0
-  #received = 0
-  #receivedAtLastLook = 0
   #refused:
     | { readonly status: number; readonly headers: Headers; readonly body: Uint8Array[]; bytes: number }
     | undefined
   #answer: Answer = { kind: 'complete' }
 
-  constructor(request: BlobRequest, sink: BlobSink) {
+  constructor(request: BlobRequest, sink: BlobSink, hop: Hop) {
     this.#request = request
     this.#sink = sink
+    this.#hop = hop
+    this.#watchdog = new Watchdog(request.limits, () => this.#controller?.abort(this.#tooSlow()))
   }
 
-  async run(dispatcher: Dispatcher, hop: Hop): Promise<Answer> {
-    const { signal, limits, source } = this.#request
-    let controller: Dispatcher.DispatchController | undefined
-    const stop = (): void => controller?.abort(new HearthError('ABORTED', 'stopped', { step: 'blob' }))
-    const watchdog = setInterval(() => this.#look(controller), limits.progressWindowMs)
+  async run(dispatcher: Dispatcher): Promise<Answer> {
+    const { signal } = this.#request
+    const stop = (): void => this.#controller?.abort(new HearthError('ABORTED', 'stopped', this.#where))
     signal.addEventListener('abort', stop, { once: true })
     try {
-      await new Promise<void>((resolve, reject) => {
-        const guard = (work: () => void): void => {
-          try {
-            work()
-          } catch (error) {
-            controller?.abort(error as Error)
-          }
-        }
-        dispatcher.dispatch(
-          {
-            origin: hop.url.origin,
-            path: hop.url.pathname + hop.url.search,
-            method: 'GET',
-            headers: { ...hop.headers },
-          },
-          {
-            onRequestStart: (started) => {
-              controller = started
-              if (signal.aborted) stop()
-            },
-            onResponseStart: (_, status, headers) => guard(() => this.#begin(status, headers)),
-            onResponseData: (_, chunk) => guard(() => this.#take(chunk)),
-            onResponseEnd: () => resolve(),
-            onResponseError: (_, error) => reject(error),
-          },
-        )
-      })
+      await this.#dispatch(dispatcher)
       return this.#end()
     } catch (error) {
-      throw networkError(error, { host: source.host, step: 'blob' })
+      throw networkError(error, this.#where, signal)
     } finally {
-      clearInterval(watchdog)
+      this.#watchdog.stop()
       signal.removeEventListener('abort', stop)
     }
+  }
+
+  #dispatch(dispatcher: Dispatcher): Promise<void> {
+    const { url, headers } = this.#hop
+    const request = {
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method: 'GET',
+      headers: { ...headers },
+    } as const
+    return new Promise((resolve, reject) => {
+      // A throw in a handler would reach undici's parser; as the reason of an abort it comes back to us.
+      const guard = (work: () => void): void => {
+        try {
+          work()
+        } catch (error) {
+          this.#controller?.abort(error as Error)
+        }
+      }
+      dispatcher.dispatch(request, {
+        onRequestStart: (controller) => {
+          this.#controller = controller
+          if (this.#request.signal.aborted) controller.abort(new HearthError('ABORTED', 'stopped', this.#where))
+        },
+        onResponseStart: (_, status, headers) => guard(() => this.#begin(status, headers)),
+        onResponseData: (_, chunk) => guard(() => this.#take(chunk)),
+        onResponseEnd: () => resolve(),
+        onResponseError: (_, error) => reject(error),
+      })
+    })
+  }
+
+  get #where(): Where {
+    return this.#hop.where
   }
 
   #begin(status: number, headers: Headers): void {
@@ -132,10 +145,10 @@ class BlobExchange {
       return
     }
     const { from, size, source } = this.#request
-    const where = { host: source.host, step: 'blob' } as const
     if (status === 206) {
-      if (from === 0) throw new HearthError('RANGE_INVALID', `${source.host} sent a part of the blob unasked`, where)
-      checkContentRange(headers['content-range'], { offset: from, end: size, size }, where)
+      if (from === 0)
+        throw new HearthError('RANGE_INVALID', `${source.host} sent a part of the blob unasked`, this.#where)
+      checkContentRange(headers['content-range'], { offset: from, end: size, size }, this.#where)
     }
     const start = status === 206 ? from : 0
     this.#remaining = size - start
@@ -153,7 +166,7 @@ class BlobExchange {
       page
         ? `${source.host} answered with a web page instead of a blob: is there a captive portal?`
         : `${source.host} announces ${announced} bytes where the blob has ${this.#remaining} to come`,
-      { host: source.host, step: 'blob', expected: size, actual: String(announced) },
+      { ...this.#where, expected: size, actual: String(announced) },
     )
   }
 
@@ -165,12 +178,12 @@ class BlobExchange {
       return
     }
     if (this.#answer.kind === 'redirect') return
-    this.#received += chunk.length
+    this.#watchdog.received(chunk.length)
     this.#remaining -= chunk.length
     if (this.#remaining < 0) {
       const { size, source } = this.#request
-      const where = { host: source.host, step: 'blob', expected: size }
-      throw new HearthError('SIZE_MISMATCH', `${source.host} sent more than the blob's ${size} bytes`, where)
+      const details = { ...this.#where, expected: size }
+      throw new HearthError('SIZE_MISMATCH', `${source.host} sent more than the blob's ${size} bytes`, details)
     }
     this.#sink.chunk(chunk)
   }
@@ -178,29 +191,21 @@ class BlobExchange {
   #end(): Answer {
     if (this.#refused !== undefined) throw this.#refusal()
     if (this.#answer.kind === 'complete' && this.#remaining > 0) {
-      const { source } = this.#request
-      const where = { host: source.host, step: 'blob', missing: this.#remaining }
-      throw new HearthError('CONNECTION_LOST', `${source.host} ended ${this.#remaining} bytes early`, where)
+      const details = { ...this.#where, missing: this.#remaining }
+      throw new HearthError('CONNECTION_LOST', `${this.#where.host} ended ${this.#remaining} bytes early`, details)
     }
     return this.#answer
   }
 
   #refusal(): HearthError {
     const { status = 0, headers = {}, body = [] } = this.#refused ?? {}
-    const { host } = this.#request.source
-    return statusError({ status, headers, body: Buffer.concat(body), host, step: 'blob', now: Date.now() })
+    const { foreign, where } = this.#hop
+    return statusError({ status, headers, body: Buffer.concat(body), ...where, foreign, now: Date.now() })
   }
 
-  /** Once per window: a peer that keeps sending a little never trips the idle limit, so the average is watched as well. */
-  #look(controller: Dispatcher.DispatchController | undefined): void {
-    const { limits, source } = this.#request
-    const least = (limits.minBytesPerSecond * limits.progressWindowMs) / 1000
-    if (this.#received > 0 && this.#received - this.#receivedAtLastLook < least) {
-      const where = { host: source.host, step: 'blob' } as const
-      controller?.abort(
-        new HearthError('TIMEOUT', `${source.host} sent less than ${limits.minBytesPerSecond} bytes a second`, where),
-      )
-    }
-    this.#receivedAtLastLook = this.#received
+  #tooSlow(): HearthError {
+    const { minBytesPerSecond } = this.#request.limits
+    const message = `${this.#where.host} sent less than ${minBytesPerSecond} bytes a second`
+    return new HearthError('TIMEOUT', message, this.#where)
   }
 }

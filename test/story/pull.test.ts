@@ -170,7 +170,8 @@ describe('pull', () => {
     registry.always(blobGets, steps.respond(500))
     const [result] = (await cache.pull([name])).results
     assert.equal(codeOf(result), 'REGISTRY_UNAVAILABLE')
-    assert.ok([...registry.blobRequests().values()].every((count) => count === 3))
+    // The image's other blob is given up as soon as the first one has failed for good.
+    assert.equal(Math.max(...registry.blobRequests().values()), 3)
     assert.equal(cache.log.state.references.size, 0)
   })
 
