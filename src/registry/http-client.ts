@@ -1,8 +1,9 @@
-import { type Dispatcher, request } from 'undici'
+import type { Dispatcher } from 'undici'
 import { type ErrorCode, HearthError } from '../errors.js'
 import { statusError } from './error-body.js'
 import { allHeaders, type HeaderFields, singleHeader } from './header-fields.js'
 import type { Transport } from './http-dispatcher.js'
+import { request } from './http-undici.js'
 import { Watchdog } from './http-watchdog.js'
 import { networkError } from './network-error.js'
 import { firstHop, type Hop, isRedirect, nextHop } from './redirect.js'
@@ -65,8 +66,9 @@ async function oneHop(asked: ExchangeRequest, hop: Hop, transport: Transport): P
   const { where, signal } = asked
   const foreign = asked.foreign === true || hop.foreign
   try {
-    const response = await request(hop.url, {
-      dispatcher: foreign ? transport.foreign : transport.home,
+    const response = await request(foreign ? transport.foreign : transport.home, {
+      origin: hop.url.origin,
+      path: hop.url.pathname + hop.url.search,
       method: asked.method,
       headers: hop.headers,
       ...(asked.body !== undefined && { body: asked.body }),

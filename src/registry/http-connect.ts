@@ -1,12 +1,13 @@
 import { type LookupAddress, type LookupOptions, lookup } from 'node:dns'
 import * as tls from 'node:tls'
-import { buildConnector } from 'undici'
+import type * as undici from 'undici'
 import { HearthError } from '../errors.js'
 import type { TransportOptions } from '../transport.js'
 import { literalReach } from './address.js'
 import { listsHost } from './host-list.js'
+import { buildConnector } from './http-undici.js'
 
-export type Connector = buildConnector.connector
+export type Connector = undici.buildConnector.connector
 
 /** What every socket of one side of a transport is made with. Fit to be spread into undici's own connector options. */
 export interface ConnectSettings {
@@ -17,7 +18,7 @@ export interface ConnectSettings {
 }
 
 /** Makes a connector: undici's own, or one whose sockets read in another way. */
-export type BuildConnector = (options: buildConnector.BuildOptions) => Connector
+export type BuildConnector = (options: undici.buildConnector.BuildOptions) => Connector
 
 /** For the registries and mirrors that the user named. */
 export function homeSettings(options: TransportOptions): ConnectSettings {
@@ -40,7 +41,7 @@ export function connectorFor(
   build: BuildConnector = buildConnector,
 ): Connector {
   const open = (rejectUnauthorized: boolean): Connector =>
-    build({ ...settings, rejectUnauthorized, allowH2: false } as buildConnector.BuildOptions)
+    build({ ...settings, rejectUnauthorized, allowH2: false } as undici.buildConnector.BuildOptions)
   const checking = open(true)
   const trusting = open(false)
   return (target, callback) => {

@@ -1,4 +1,4 @@
-import { Agent, type Dispatcher } from 'undici'
+import type * as undici from 'undici'
 import type { TransportOptions } from '../transport.js'
 import {
   type BuildConnector,
@@ -8,14 +8,15 @@ import {
   homeSettings,
 } from './http-connect.js'
 import { ProxyAgents } from './http-proxy.js'
+import { Agent } from './http-undici.js'
 
 /** The sockets of one thread. */
 export interface Transport {
   readonly options: TransportOptions
   /** For registries and mirrors, as long as a request has not been redirected away. */
-  readonly home: Dispatcher
+  readonly home: undici.Dispatcher
   /** For token realms on another origin, and for where a redirect led: see {@link foreignSettings}. */
-  readonly foreign: Dispatcher
+  readonly foreign: undici.Dispatcher
   /** Waits for what is under way. Idempotent. */
   close(): Promise<void>
   /** Ends what is under way. Idempotent. */
@@ -54,7 +55,7 @@ export function openTransport(
 }
 
 interface Side {
-  readonly dispatcher: Dispatcher
+  readonly dispatcher: undici.Dispatcher
   end(how: 'close' | 'destroy'): Promise<void>
 }
 
@@ -64,7 +65,7 @@ function openSide(
   settings: ConnectSettings,
   { build, onRequest }: { readonly build: BuildConnector | undefined; readonly onRequest?: (target: URL) => void },
 ): Side {
-  const limits: Agent.Options = {
+  const limits: undici.Agent.Options = {
     connections: options.connectionsPerHost,
     pipelining: 1,
     // One TCP connection and one congestion window for all layers would be the price of HTTP/2.

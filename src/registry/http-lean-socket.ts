@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
-import { buildConnector } from 'undici'
+import type * as undici from 'undici'
+import { buildConnector } from './http-undici.js'
 
 /** One read's worth. Larger does not help: the kernel seldom has more ready. */
 const BUFFER_BYTES = 256 * 1024
@@ -12,11 +13,11 @@ const BUFFER_BYTES = 256 * 1024
  * The bytes a response handler sees are valid only until it returns: hash and write them there, or copy them.
  * Works for TLS too: there the buffer receives what was decrypted.
  */
-export function buildLeanConnector(options: buildConnector.BuildOptions): buildConnector.connector {
+export function buildLeanConnector(options: undici.buildConnector.BuildOptions): undici.buildConnector.connector {
   return (target, callback) => {
     const reader = new LeanReader()
     const onread = { buffer: Buffer.allocUnsafeSlow(BUFFER_BYTES), callback: reader.onRead }
-    const connect = buildConnector({ ...options, onread } as buildConnector.BuildOptions)
+    const connect = buildConnector({ ...options, onread } as undici.buildConnector.BuildOptions)
     connect(target, (...result) => {
       const [error, socket] = result
       if (error === null) reader.attach(socket)

@@ -1,11 +1,12 @@
-import { type Agent, Pool, ProxyAgent } from 'undici'
+import type * as undici from 'undici'
 import type { TransportOptions } from '../transport.js'
 import { listsHost } from './host-list.js'
 import { type ConnectSettings, foreignSettings } from './http-connect.js'
+import { Pool, ProxyAgent } from './http-undici.js'
 import { proxyFor } from './no-proxy.js'
 
 /** undici's types leave out what every dispatcher has. */
-type LivingProxyAgent = ProxyAgent & { readonly closed: boolean; readonly destroyed: boolean }
+type LivingProxyAgent = undici.ProxyAgent & { readonly closed: boolean; readonly destroyed: boolean }
 
 /**
  * The agents that go through a proxy, made when first needed. Behind a proxy it is the proxy that asks DNS, so the guard on
@@ -16,7 +17,7 @@ export class ProxyAgents {
 
   constructor(
     private readonly options: TransportOptions,
-    private readonly limits: Agent.Options,
+    private readonly limits: undici.Agent.Options,
     private readonly settings: ConnectSettings,
   ) {}
 
@@ -47,10 +48,11 @@ export class ProxyAgents {
       // Many proxies allow CONNECT to port 443 alone: plain requests go the plain way.
       proxyTunnel: false,
       // Without this the plain way would have undici's own limits instead of ours.
-      factory: (origin, given) => new Pool(origin, { ...limits, connect: (given as Pool.Options).connect ?? {} }),
+      factory: (origin, given) =>
+        new Pool(origin, { ...limits, connect: (given as undici.Pool.Options).connect ?? {} }),
       proxyTls: { timeout, ...(proxyContext && { secureContext: proxyContext }) },
       requestTls: { timeout, rejectUnauthorized, ...(secureContext && { secureContext }) },
-    } as ProxyAgent.Options)
+    } as undici.ProxyAgent.Options)
     return agent as LivingProxyAgent
   }
 }
