@@ -211,10 +211,13 @@ class FolderCache implements Cache {
 
   async #openPool(): Promise<Pool> {
     const { PiscinaPool } = await import('./pool/piscina-pool.js')
+    const { InlinePool } = await import('./pool/inline-pool.js')
+    const { SplitPool } = await import('./pool/split-pool.js')
     const { checkpointEveryBytes, jobs } = this.#options
     const threads = Math.min(jobs, this.#host.parallelism)
     // Each thread may take all jobs: lanes of several hosts together are wider than one.
     const settings = { transport: await this.#transport.get(), checkpointEveryBytes }
-    return new PiscinaPool({ threads, tasksPerThread: jobs, settings })
+    const far = new PiscinaPool({ threads, tasksPerThread: jobs, settings })
+    return new SplitPool({ near: new InlinePool(settings), far })
   }
 }

@@ -13,15 +13,17 @@ import type {
 /** What workers/fetch-blob.ts exports besides its task: the same with the settings passed in. */
 interface FetchBlobModule {
   fetchBlob(task: FetchBlobTask, settings: WorkerSettings): Promise<TaskOutcome<FetchBlobValue>>
+  closeTransport(settings: WorkerSettings): Promise<void>
 }
 
 /** Loaded by the first fetch: it brings the HTTP client. */
 const FETCH_BLOB = new URL('../../workers/fetch-blob.js', import.meta.url).href
 const TICK_MS = 100
 
-/** Adapter: the workers' tasks on the calling thread. For tests, for debugging, and where threads cost more than they give. */
+/** Adapter: the workers' tasks on the calling thread, for small blobs and for tests. */
 export class InlinePool implements Pool {
   readonly #settings: WorkerSettings
+  #module: Promise<FetchBlobModule> | undefined
   readonly #calls = new TaskCalls((tick) => {
     const timer = setInterval(tick, TICK_MS)
     return () => clearInterval(timer)
@@ -33,7 +35,8 @@ export class InlinePool implements Pool {
 
   async fetchBlob(task: Omit<FetchBlobTask, 'control'>, options?: PoolCallOptions): Promise<FetchBlobValue> {
     return await this.#calls.call(async (control) => {
-      const { fetchBlob } = (await import(FETCH_BLOB)) as FetchBlobModule
+      this.#module ??= import(FETCH_BLOB) as Promise<FetchBlobModule>
+      const { fetchBlob } = await this.#module
       return await fetchBlob({ ...task, control }, this.#settings)
     }, options)
   }
@@ -44,5 +47,7 @@ export class InlinePool implements Pool {
 
   async close(): Promise<void> {
     await this.#calls.stop()
+    // Threads take their connections with them; this one lives on.
+    await (await this.#module)?.closeTransport(this.#settings)
   }
 }
