@@ -217,7 +217,8 @@ class FolderCache implements Cache {
     const threads = Math.min(jobs, this.#host.parallelism)
     // Each thread may take all jobs: lanes of several hosts together are wider than one.
     const settings = { transport: await this.#transport.get(), checkpointEveryBytes }
-    const far = new PiscinaPool({ threads, tasksPerThread: jobs, settings })
+    const load = { running: new SharedArrayBuffer(4), processors: this.#host.parallelism }
+    const far = new PiscinaPool({ threads, tasksPerThread: jobs, settings: { ...settings, load } })
     return new SplitPool({ near: new InlinePool(settings), far })
   }
 }

@@ -1,17 +1,23 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { contiguousPrefix } from '../src/blobs/checkpoint.js'
 import type { FsIngest } from '../src/blobs/fs-ingest.js'
-import { HashCursor } from '../src/blobs/hash-cursor.js'
+import { ingestDataPath } from '../src/blobs/fs-ingest-data.js'
 import { HearthError, isHearthError } from '../src/errors.js'
 import { algorithmOf } from '../src/oci/digest.js'
-import { createHasher } from '../src/oci/hasher.js'
 import { reportBytes } from '../src/pool/task-control.js'
 import type { FetchBlobTask, FetchBlobValue, WorkerSettings } from '../src/pool/tasks.js'
 import { requestBlob } from '../src/registry/http-blob.js'
 import type { Transport } from '../src/registry/http-dispatcher.js'
+import { hasIdleProcessor } from './load.js'
+import { InlineHash, type StreamHash } from './stream-hash.js'
+import { ThreadHash } from './thread-hash.js'
 
 /** Bytes after which the disk is asked to have them safe while more arrive, so that the last fsync is short. */
 const FLUSH_EVERY_BYTES = 64 * 1024 * 1024
+
+/** By then it is known how many other downloads run beside this one; so much is hashed a second time. */
+const HAND_OVER_AFTER_BYTES = 16 * 1024 * 1024
+/** What makes a second thread worth its start. */
+const HAND_OVER_LEFT_BYTES = 64 * 1024 * 1024
 
 export interface DownloadContext {
   readonly task: FetchBlobTask
@@ -31,7 +37,8 @@ export class BlobDownload {
   #resumed: number
   #restarted = false
   #flushing: Promise<void> = Promise.resolve()
-  #cursor: HashCursor | undefined
+  #hash: StreamHash | undefined
+  #handedOver = false
 
   constructor(context: DownloadContext) {
     this.#context = context
@@ -66,11 +73,9 @@ export class BlobDownload {
 
   async #attempt(fresh: boolean): Promise<void> {
     const { task, settings, transport, signal } = this.#context
-    const cursor = await this.#newCursor()
+    this.#hash = await this.#inlineHash(this.#written)
     // Wanted at once if the server turns out to ignore ranges, when there is no time to wait for one.
-    const spare = this.#written > 0 ? await this.#newCursor() : cursor
-    this.#cursor = cursor
-    const caughtUp = this.#catchUp(cursor)
+    const spare = this.#written > 0 ? await this.#inlineHash(0) : undefined
     try {
       if (this.#written < task.size) {
         const { source, size } = task
@@ -79,36 +84,40 @@ export class BlobDownload {
           start: (offset) => {
             if (offset === this.#written) return
             this.#restart()
-            this.#cursor = spare
+            this.#hash = spare
           },
           chunk: (bytes) => this.#take(bytes),
         })
       }
-      await caughtUp
-      await this.#catchUp(this.#cursor)
-      this.#verify(this.#cursor)
+      await this.#verify()
     } finally {
-      this.#cursor = undefined
-      await Promise.all([caughtUp, this.#flushing])
+      this.#hash?.stop()
+      await this.#flushing
     }
   }
 
-  async #newCursor(): Promise<HashCursor> {
-    return new HashCursor(await createHasher(algorithmOf(this.#context.task.digest)), this.#context.ingest)
+  #inlineHash(present: number): Promise<StreamHash> {
+    return InlineHash.open(algorithmOf(this.#context.task.digest), this.#context.ingest, present)
   }
 
-  /** Runs beside the download, a step at a time, until it has met the written end or nobody wants it any more. */
-  async #catchUp(cursor: HashCursor): Promise<void> {
-    while (this.#cursor === cursor && !this.#context.signal.aborted && cursor.catchUp(this.#written)) await nextTurn()
+  /** One large layer gets a second thread for hashing, unless other downloads have work for all processors. */
+  #considerHandOver(): void {
+    const { task, settings } = this.#context
+    this.#handedOver = true
+    const worthIt = task.size - this.#written >= HAND_OVER_LEFT_BYTES
+    if (!worthIt || !hasIdleProcessor(settings)) return
+    this.#hash?.stop()
+    this.#hash = new ThreadHash(ingestDataPath(task.ingest), algorithmOf(task.digest), this.#written)
   }
 
   #take(bytes: Uint8Array): void {
     const { ingest, task } = this.#context
     ingest.write(this.#written, bytes)
-    this.#cursor?.passBy(this.#written, bytes)
+    this.#hash?.passBy(this.#written, bytes)
     this.#written += bytes.length
     this.#received += bytes.length
     reportBytes(task.control, this.#written)
+    if (!this.#handedOver && this.#received >= HAND_OVER_AFTER_BYTES) this.#considerHandOver()
     if (task.durability === 'full' && this.#written - this.#flushed >= FLUSH_EVERY_BYTES) {
       // One at a time; a failure surfaces where the chain is awaited, and again at the seal's own fsync.
       this.#flushing = this.#flushing.then(() => ingest.flush())
@@ -124,16 +133,14 @@ export class BlobDownload {
     reportBytes(this.#context.task.control, 0)
   }
 
-  #verify(cursor: HashCursor): void {
+  async #verify(): Promise<void> {
     const { digest: expected, size, source } = this.#context.task
+    // Undefined: its thread could not do it, or the file is shorter than what was written. Then it is read once more, here.
+    const actual = (await this.#hash?.finish(size)) ?? (await (await this.#inlineHash(size)).finish(size))
     if (this.#context.signal.aborted) throw new HearthError('ABORTED', 'stopped', { step: 'blob' })
-    const details = { host: source.host, step: 'blob', expected }
-    if (cursor.position !== size) {
-      throw new HearthError('DIGEST_MISMATCH', `the ingest of ${expected} is shorter than what was written`, details)
-    }
-    const actual = cursor.digest()
     if (actual === expected) return
-    throw new HearthError('DIGEST_MISMATCH', `${source.host} sent ${actual} for ${expected}`, { ...details, actual })
+    const details = { host: source.host, step: 'blob', expected, actual: actual ?? 'fewer bytes' }
+    throw new HearthError('DIGEST_MISMATCH', `${source.host} sent ${details.actual} for ${expected}`, details)
   }
 }
 

@@ -6,6 +6,7 @@ import type { FetchBlobTask, FetchBlobValue, TaskOutcome, WorkerSettings } from 
 import { openTransport, type Transport } from '../src/registry/http-dispatcher.js'
 import { buildLeanConnector } from '../src/registry/http-lean-socket.js'
 import { BlobDownload } from './blob-download.js'
+import { enterLoad } from './load.js'
 
 /** How often a task that waits for the network looks whether it should stop. */
 const STOP_POLL_MS = 100
@@ -46,6 +47,7 @@ async function run(task: FetchBlobTask, settings: WorkerSettings): Promise<Fetch
   const stop = new AbortController()
   const poll = setInterval(() => stopRequested(task.control) && stop.abort(), STOP_POLL_MS)
   const ingest = FsIngest.open(task.ingest, task)
+  const leave = enterLoad(settings)
   try {
     const download = new BlobDownload({
       task,
@@ -58,6 +60,7 @@ async function run(task: FetchBlobTask, settings: WorkerSettings): Promise<Fetch
     await ingest.seal(task.durability)
     return value
   } finally {
+    leave()
     clearInterval(poll)
     await ingest.close()
   }

@@ -18,7 +18,8 @@ export interface WrittenBytes {
 export class HashCursor {
   readonly #hasher: Hasher
   readonly #source: WrittenBytes
-  readonly #buffer = new Uint8Array(STEP_BYTES)
+  /** Made when it is needed: most blobs are small, and come in order. */
+  #buffer: Uint8Array | undefined
   #position = 0
 
   constructor(hasher: Hasher, source: WrittenBytes) {
@@ -42,6 +43,7 @@ export class HashCursor {
   catchUp(end: number): boolean {
     const wanted = Math.min(STEP_BYTES, end - this.#position)
     if (wanted <= 0) return false
+    this.#buffer ??= new Uint8Array(STEP_BYTES)
     const length = this.#source.read(this.#position, this.#buffer.subarray(0, wanted))
     this.#hasher.update(this.#buffer.subarray(0, length))
     this.#position += length

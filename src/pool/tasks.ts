@@ -53,6 +53,8 @@ export interface WorkerSettings {
   readonly transport: TransportOptions
   /** Bytes between two records of how far an ingest has come. */
   readonly checkpointEveryBytes: number
+  /** For downloads on threads: how many run in all of them, one 32-bit number, and for how many processors. */
+  readonly load?: { readonly running: SharedArrayBuffer; readonly processors: number }
 }
 
 export type TaskOutcome<T> =

@@ -1,0 +1,47 @@
+import { Worker } from 'node:worker_threads'
+import { type Digest, type DigestAlgorithm, isDigest } from '../src/oci/digest.js'
+import { END, type HashThreadData, NEVER_MIND, UNKNOWN, WRITTEN } from './hash-control.js'
+import type { StreamHash } from './stream-hash.js'
+
+const HASH_THREAD = new URL('./hash-thread.js', import.meta.url)
+
+/**
+ * Hashes on a thread of its own, which reads the bytes back from the page cache as they are written. One large layer then
+ * uses two processors: on loopback 1 GiB takes 1.3 s instead of 2.1 s, for 0.15 s of processor time to read it again.
+ */
+export class ThreadHash implements StreamHash {
+  readonly #control = new BigInt64Array(new SharedArrayBuffer(16))
+  readonly #thread: Worker
+  readonly #digest: Promise<Digest | undefined>
+
+  constructor(path: string, algorithm: DigestAlgorithm, present: number) {
+    this.#control[WRITTEN] = BigInt(present)
+    this.#control[END] = UNKNOWN
+    const workerData: HashThreadData = { path, algorithm, control: this.#control.buffer as SharedArrayBuffer }
+    this.#thread = new Worker(HASH_THREAD, { workerData })
+    this.#digest = new Promise((resolve) => {
+      this.#thread.once('message', (digest: unknown) => resolve(isDigest(digest) ? digest : undefined))
+      // Out of memory, out of threads: the caller then hashes once more by itself.
+      this.#thread.once('error', () => resolve(undefined))
+      this.#thread.once('exit', () => resolve(undefined))
+    })
+  }
+
+  passBy(offset: number, chunk: Uint8Array): void {
+    this.#tell(WRITTEN, BigInt(offset + chunk.length))
+  }
+
+  finish(size: number): Promise<Digest | undefined> {
+    this.#tell(END, BigInt(size))
+    return this.#digest
+  }
+
+  stop(): void {
+    this.#tell(END, NEVER_MIND)
+  }
+
+  #tell(slot: number, value: bigint): void {
+    Atomics.store(this.#control, slot, value)
+    Atomics.notify(this.#control, WRITTEN)
+  }
+}
