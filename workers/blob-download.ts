@@ -1,19 +1,18 @@
-import { contiguousPrefix } from '../src/blobs/checkpoint.js'
+import { contiguousPrefix, coveredBytes } from '../src/blobs/checkpoint.js'
 import type { FsIngest } from '../src/blobs/fs-ingest.js'
 import { ingestDataPath } from '../src/blobs/fs-ingest-data.js'
 import { HearthError, isHearthError } from '../src/errors.js'
 import { algorithmOf } from '../src/oci/digest.js'
 import { reportBytes } from '../src/pool/task-control.js'
 import type { FetchBlobTask, FetchBlobValue, WorkerSettings } from '../src/pool/tasks.js'
-import { requestBlob } from '../src/registry/http-blob.js'
 import type { Transport } from '../src/registry/http-dispatcher.js'
-import { hasIdleProcessor } from './load.js'
+import { connectionsFor, hasIdleProcessor } from './load.js'
 import { InlineHash, type StreamHash } from './stream-hash.js'
 import { ThreadHash } from './thread-hash.js'
+import { Transfer } from './transfer.js'
 
 /** Bytes after which the disk is asked to have them safe while more arrive, so that the last fsync is short. */
 const FLUSH_EVERY_BYTES = 64 * 1024 * 1024
-
 /** By then it is known how many other downloads run beside this one; so much is hashed a second time. */
 const HAND_OVER_AFTER_BYTES = 16 * 1024 * 1024
 /** What makes a second thread worth its start. */
@@ -30,32 +29,33 @@ export interface DownloadContext {
 /** One ingest on its way from what was left of it to all bytes, verified. Used once. */
 export class BlobDownload {
   readonly #context: DownloadContext
-  /** Bytes on disk, from zero without a gap. */
-  #written: number
-  #flushed: number
   #received = 0
   #resumed: number
   #restarted = false
+  #checkpointed = 0
+  #flushed = 0
   #flushing: Promise<void> = Promise.resolve()
   #hash: StreamHash | undefined
   #handedOver = false
 
   constructor(context: DownloadContext) {
     this.#context = context
-    this.#written = this.#resumed = this.#flushed = contiguousPrefix(context.ingest.trusted)
+    this.#resumed = coveredBytes(context.ingest.trusted)
   }
 
   /**
-   * What an earlier run left may be wrong, and a server's ranges may be: either way the blob is begun once more from zero.
+   * What an earlier run left may be wrong, and a server's ranges may be: either way the blob is begun once more from zero,
+   * over one connection.
    * @throws HearthError DIGEST_MISMATCH when whole bytes fresh from the server are wrong too, and what `requestBlob` throws.
    */
   async complete(): Promise<FetchBlobValue> {
+    const { settings, task } = this.#context
     try {
-      await this.#attempt(false)
+      await this.#attempt({ fresh: false, connections: connectionsFor(settings, task.size) })
     } catch (error) {
       if (!isWrong(error) && !isHearthError(error, 'RANGE_INVALID')) throw error
       this.#restart()
-      // Wrong from the first byte on: the worker asks a second time at most, and not for a size the server announces.
+      // Wrong from the first byte on: asked a second time at most, and not for a size that the server announces.
       if (isHearthError(error, 'SIZE_MISMATCH')) throw error
       await this.#attemptAfresh()
     }
@@ -64,30 +64,33 @@ export class BlobDownload {
 
   async #attemptAfresh(): Promise<void> {
     try {
-      await this.#attempt(true)
+      await this.#attempt({ fresh: true, connections: 1 })
     } catch (error) {
       if (isWrong(error)) this.#restart()
       throw error
     }
   }
 
-  async #attempt(fresh: boolean): Promise<void> {
-    const { task, settings, transport, signal } = this.#context
-    this.#hash = await this.#inlineHash(this.#written)
+  async #attempt({ fresh, connections }: { readonly fresh: boolean; readonly connections: number }): Promise<void> {
+    const { task, ingest, transport, signal } = this.#context
+    const { source, size } = task
+    const present = ingest.trusted
+    this.#hash = await this.#inlineHash(contiguousPrefix(present))
     // Wanted at once if the server turns out to ignore ranges, when there is no time to wait for one.
-    const spare = this.#written > 0 ? await this.#inlineHash(0) : undefined
+    const spare = present.length > 0 ? await this.#inlineHash(0) : undefined
     try {
-      if (this.#written < task.size) {
-        const { source, size } = task
-        const request = { source, size, from: this.#written, fresh, limits: settings.transport, signal }
-        await requestBlob(transport, request, {
-          start: (offset) => {
-            if (offset === this.#written) return
-            this.#restart()
-            this.#hash = spare
+      if (coveredBytes(present) < size) {
+        const transfer = new Transfer(
+          { source, size, present, fresh, connections, transport, signal },
+          {
+            startOver: () => {
+              this.#restart()
+              this.#hash = spare
+            },
+            write: (offset, bytes) => this.#take(offset, bytes),
           },
-          chunk: (bytes) => this.#take(bytes),
-        })
+        )
+        await transfer.run()
       }
       await this.#verify()
     } finally {
@@ -100,35 +103,45 @@ export class BlobDownload {
     return InlineHash.open(algorithmOf(this.#context.task.digest), this.#context.ingest, present)
   }
 
-  /** One large layer gets a second thread for hashing, unless other downloads have work for all processors. */
-  #considerHandOver(): void {
-    const { task, settings } = this.#context
-    this.#handedOver = true
-    const worthIt = task.size - this.#written >= HAND_OVER_LEFT_BYTES
-    if (!worthIt || !hasIdleProcessor(settings)) return
-    this.#hash?.stop()
-    this.#hash = new ThreadHash(ingestDataPath(task.ingest), algorithmOf(task.digest), this.#written)
+  #take(offset: number, bytes: Uint8Array): void {
+    const { ingest, task } = this.#context
+    ingest.write(offset, bytes)
+    this.#received += bytes.length
+    const prefix = contiguousPrefix(ingest.trusted)
+    this.#hash?.passBy(offset, bytes, prefix)
+    reportBytes(task.control, coveredBytes(ingest.trusted))
+    if (!this.#handedOver && this.#received >= HAND_OVER_AFTER_BYTES) this.#considerHandOver(prefix)
+    this.#keep()
   }
 
-  #take(bytes: Uint8Array): void {
-    const { ingest, task } = this.#context
-    ingest.write(this.#written, bytes)
-    this.#hash?.passBy(this.#written, bytes)
-    this.#written += bytes.length
-    this.#received += bytes.length
-    reportBytes(task.control, this.#written)
-    if (!this.#handedOver && this.#received >= HAND_OVER_AFTER_BYTES) this.#considerHandOver()
-    if (task.durability === 'full' && this.#written - this.#flushed >= FLUSH_EVERY_BYTES) {
+  /** One large layer gets a second thread for hashing, unless other downloads have work for all processors. */
+  #considerHandOver(prefix: number): void {
+    const { task, settings } = this.#context
+    this.#handedOver = true
+    if (task.size - prefix < HAND_OVER_LEFT_BYTES || !hasIdleProcessor(settings)) return
+    this.#hash?.stop()
+    this.#hash = new ThreadHash(ingestDataPath(task.ingest), algorithmOf(task.digest), prefix)
+  }
+
+  /** Against the end of this process, and now and then against the end of the machine's power. */
+  #keep(): void {
+    const { ingest, task, settings } = this.#context
+    if (this.#received - this.#checkpointed >= settings.checkpointEveryBytes) {
+      ingest.checkpoint()
+      this.#checkpointed = this.#received
+    }
+    if (task.durability === 'full' && this.#received - this.#flushed >= FLUSH_EVERY_BYTES) {
       // One at a time; a failure surfaces where the chain is awaited, and again at the seal's own fsync.
       this.#flushing = this.#flushing.then(() => ingest.flush())
       this.#flushing.catch(() => undefined)
-      this.#flushed = this.#written
+      this.#flushed = this.#received
     }
   }
 
   #restart(): void {
     this.#context.ingest.restart()
-    this.#written = this.#flushed = this.#resumed = 0
+    this.#hash?.stop()
+    this.#resumed = 0
     this.#restarted = true
     reportBytes(this.#context.task.control, 0)
   }

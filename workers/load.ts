@@ -16,3 +16,15 @@ export function enterLoad({ load }: WorkerSettings): () => void {
 export function hasIdleProcessor({ load }: WorkerSettings): boolean {
   return load !== undefined && 2 * Atomics.load(new Int32Array(load.running), 0) <= load.processors
 }
+
+/** Below this a blob is fetched over one connection: by the time a second one has warmed up it would have arrived. */
+const SPLIT_FROM_BYTES = 64 * 1024 * 1024
+/** As many as browsers and package managers open to one server; more is taken for an attack by some. */
+const MOST_CONNECTIONS = 8
+
+/** How many connections a blob of this size may have: the host's budget, shared with the other downloads. */
+export function connectionsFor({ load, transport }: WorkerSettings, size: number): number {
+  if (size < SPLIT_FROM_BYTES) return 1
+  const running = load === undefined ? 1 : Math.max(1, Atomics.load(new Int32Array(load.running), 0))
+  return Math.max(1, Math.min(MOST_CONNECTIONS, Math.floor(transport.connectionsPerHost / running)))
+}

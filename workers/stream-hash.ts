@@ -5,8 +5,8 @@ import { createHasher } from '../src/oci/hasher.js'
 
 /** Hashes the bytes of one download. Used until `finish` or `stop`. */
 export interface StreamHash {
-  /** Bytes that have just been written at `offset`; all before them are on disk. */
-  passBy(offset: number, chunk: Uint8Array): void
+  /** Bytes that have just been written at `offset`. From zero up to `end` all are on disk now. */
+  passBy(offset: number, chunk: Uint8Array, end: number): void
   /** The digest of the first `size` bytes. Undefined when the file turned out to be shorter. */
   finish(size: number): Promise<Digest | undefined>
   /** Idempotent. */
@@ -31,12 +31,14 @@ export class InlineHash implements StreamHash {
   private constructor(cursor: HashCursor, present: number) {
     this.#cursor = cursor
     this.#end = present
-    if (present > 0) this.#catchingUp = this.#catchUp()
+    if (present > 0) this.#startCatchingUp()
   }
 
-  passBy(offset: number, chunk: Uint8Array): void {
+  passBy(offset: number, chunk: Uint8Array, end: number): void {
     this.#cursor.passBy(offset, chunk)
-    this.#end = offset + chunk.length
+    this.#end = end
+    // A part that came early has become the next one.
+    if (this.#cursor.position < end) this.#startCatchingUp()
   }
 
   async finish(size: number): Promise<Digest | undefined> {
@@ -48,6 +50,14 @@ export class InlineHash implements StreamHash {
 
   stop(): void {
     this.#stopped = true
+  }
+
+  #startCatchingUp(): void {
+    this.#catchingUp ??= this.#catchUp().finally(() => {
+      this.#catchingUp = undefined
+    })
+    // It is awaited in the end; an error that comes before that must not be taken for one that nobody awaits.
+    this.#catchingUp.catch(() => undefined)
   }
 
   async #catchUp(): Promise<void> {

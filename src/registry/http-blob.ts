@@ -13,8 +13,9 @@ import type { Where } from './where.js'
 
 export interface BlobRequest {
   readonly source: BlobSource
-  /** First byte wanted; the body must run from here to `size`. */
+  /** First byte wanted, and the one after the last. A body that does not run from here to there is refused. */
   readonly from: number
+  readonly to: number
   /** Bytes of the whole blob. */
   readonly size: number
   /** Asks caches on the way for a new copy: what they gave before was wrong. */
@@ -23,12 +24,15 @@ export interface BlobRequest {
   readonly signal: AbortSignal
 }
 
-/** Receives the body. Both calls may throw: that ends the request with the same error. */
+/** Receives the body. Both calls may throw a HearthError: that ends the request with the same error. */
 export interface BlobSink {
   /** Before the first byte: where it belongs. 0 although `from` was asked for when the server ignored the Range. */
   start(offset: number): void
-  /** Valid only until it returns: the memory is used for the next read. */
-  chunk(bytes: Uint8Array): void
+  /**
+   * The bytes are valid only until it returns: their memory is used for the next read.
+   * @returns false when no more are wanted: the request then ends well.
+   */
+  chunk(bytes: Uint8Array): boolean
 }
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
@@ -48,12 +52,12 @@ const ERROR_BODY_BYTES = 64 * 1024
  * TIMEOUT when it stood still or trickled, UNAUTHORIZED (details.challenge), BLOB_UNKNOWN, ABORTED …
  */
 export async function requestBlob(transport: Transport, request: BlobRequest, sink: BlobSink): Promise<void> {
-  const { source, from, fresh } = request
+  const { source, from, to, size, fresh } = request
   const headers = {
     ...source.headers,
     'accept-encoding': 'identity',
     'user-agent': USER_AGENT,
-    ...(from > 0 && { range: `bytes=${from}-` }),
+    ...(isPart(request) && { range: `bytes=${from}-${to < size ? to - 1 : ''}` }),
     ...(fresh && { 'cache-control': 'no-cache' }),
   }
   let hop = firstHop(new URL(source.url), headers, { host: source.host, step: 'blob' })
@@ -64,6 +68,11 @@ export async function requestBlob(transport: Transport, request: BlobRequest, si
   }
 }
 
+/** Whether less than the whole blob is wanted. */
+function isPart({ from, to, size }: BlobRequest): boolean {
+  return from > 0 || to < size
+}
+
 /** One request and its answer. */
 class BlobExchange {
   readonly #request: BlobRequest
@@ -72,6 +81,7 @@ class BlobExchange {
   readonly #watchdog: Watchdog
   #controller: Dispatcher.DispatchController | undefined
   #remaining = 0
+  #enough = false
   #refused:
     | { readonly status: number; readonly headers: Headers; readonly body: Uint8Array[]; bytes: number }
     | undefined
@@ -92,6 +102,7 @@ class BlobExchange {
       await this.#dispatch(dispatcher)
       return this.#end()
     } catch (error) {
+      if (this.#enough) return { kind: 'complete' }
       throw networkError(error, this.#where, signal)
     } finally {
       this.#watchdog.stop()
@@ -144,16 +155,15 @@ class BlobExchange {
       this.#refused = { status, headers, body: [], bytes: 0 }
       return
     }
-    const { from, size, source } = this.#request
+    const { from, to, size, source } = this.#request
     if (status === 206) {
-      if (from === 0)
+      if (!isPart(this.#request))
         throw new HearthError('RANGE_INVALID', `${source.host} sent a part of the blob unasked`, this.#where)
-      checkContentRange(headers['content-range'], { offset: from, end: size, size }, this.#where)
+      checkContentRange(headers['content-range'], { offset: from, end: to, size }, this.#where)
     }
-    const start = status === 206 ? from : 0
-    this.#remaining = size - start
+    this.#remaining = status === 206 ? to - from : size
     this.#checkLength(headers)
-    this.#sink.start(start)
+    this.#sink.start(status === 206 ? from : 0)
   }
 
   #checkLength(headers: Headers): void {
@@ -185,7 +195,9 @@ class BlobExchange {
       const details = { ...this.#where, expected: size }
       throw new HearthError('SIZE_MISMATCH', `${source.host} sent more than the blob's ${size} bytes`, details)
     }
-    this.#sink.chunk(chunk)
+    if (this.#sink.chunk(chunk)) return
+    this.#enough = true
+    this.#controller?.abort(new HearthError('ABORTED', 'no more was wanted', this.#where))
   }
 
   #end(): Answer {
