@@ -52,8 +52,8 @@ describe('a large blob over slow connections', () => {
     const outcome = await fetchLayer()
     assert.ok(outcome.ok)
     assert.equal(outcome.value.received, layer.size)
-    assert.ok(ranges().length >= 2, `${ranges().length} ranges`)
-    assert.ok(new Set(registry.requests.map(({ connection }) => connection)).size >= 3)
+    assert.ok(ranges().length >= 1, `${ranges().length} ranges`)
+    assert.ok(new Set(registry.requests.map(({ connection }) => connection)).size >= 2)
   })
 
   it('comes over one when that is fast', async () => {
