@@ -1,8 +1,15 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { algorithmOf, parseDigest } from '../../src/oci/digest.js'
+import { algorithmOf, type Digest, parseDigest } from '../../src/oci/digest.js'
 import { digestBytes } from '../../src/oci/hasher.js'
-import { BLOBS_FOLDER, blobPath, INDEX_FILE, REF_NAME } from '../../src/oci/image-layout.js'
+import {
+  BLOBS_FOLDER,
+  blobPath,
+  digestFileName,
+  INDEX_FILE,
+  INGEST_FOLDER,
+  REF_NAME,
+} from '../../src/oci/image-layout.js'
 
 /** Digests of the blobs in a layout, each file read and hashed. Throws when one is not what its name says. */
 export async function soundBlobs(layout: string): Promise<Set<string>> {
@@ -24,4 +31,14 @@ export async function namesIn(layout: string): Promise<ReadonlyMap<string, strin
     manifests: { digest: string; annotations?: Record<string, string> }[]
   }
   return new Map(manifests.map(({ digest, annotations }) => [annotations?.[REF_NAME] ?? '', digest]))
+}
+
+/** Bytes that the unfinished download of a blob has written; undefined when there is none. */
+export async function ingestedBytes(layout: string, digest: Digest): Promise<number | undefined> {
+  try {
+    return (await stat(join(layout, INGEST_FOLDER, digestFileName(digest), 'data'))).size
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
 }
