@@ -145,7 +145,7 @@ async function fetchFrom(source: BlobSource, wanted: Wanted, deps: FetchDeps): P
       return { descriptor, by: reference, received: 0 }
     }
     deps.onProgress({ type: 'blob-started', digest, size, host: source.host })
-    const { received, resumed } = await transfer(source, wanted, deps)
+    const { received, resumed } = await transfer(await withCurrentToken(source, wanted, deps), wanted, deps)
     slot.leave()
     await deps.recorder.commitBlob({ digest, size }, mediaType)
     deps.onProgress({ type: 'blob-done', digest, size, resumedBytes: resumed })
@@ -154,6 +154,13 @@ async function fetchFrom(source: BlobSource, wanted: Wanted, deps: FetchDeps): P
     slot.leave()
     await claim?.release()
   }
+}
+
+/** The wait may have been longer than a token's life: thousands of blobs must not each find that out by a 401. */
+async function withCurrentToken(source: BlobSource, wanted: Wanted, { registry }: FetchDeps): Promise<BlobSource> {
+  const { reference, descriptor, signal } = wanted
+  const sources = await registry.blobSources(reference, descriptor.digest, { signal })
+  return sources.find(({ url }) => url === source.url) ?? source
 }
 
 /** In a worker. A token may have expired, or none was known yet: then once more with what the registry demands. */
