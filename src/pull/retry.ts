@@ -1,4 +1,13 @@
-import { asyncScheduler, type MonoTypeOperatorFunction, retry, type SchedulerLike, throwError, timer } from 'rxjs'
+import {
+  asyncScheduler,
+  defer,
+  type MonoTypeOperatorFunction,
+  type Observable,
+  retry,
+  type SchedulerLike,
+  throwError,
+  timer,
+} from 'rxjs'
 import { HearthError, isHearthError } from '../errors.js'
 import type { RetryPolicy } from '../options.js'
 
@@ -35,22 +44,24 @@ export function nextDelayMs(policy: RetryPolicy, attempt: number, error: unknown
   throw new HearthError(error.code, `${error.message}; it asks to come back in ${seconds} s`, error.details, error)
 }
 
-/** Subscribes again after failures that may pass. Waits on the scheduler alone. */
+/** Subscribes again after failures that may pass. Waits on the scheduler alone. Each subscriber has attempts of its own. */
 export function retryWhenUseful<T>(policy: RetryPolicy, hooks: RetryHooks = {}): MonoTypeOperatorFunction<T> {
   const { random = Math.random, scheduler = asyncScheduler, progressed, onRetry } = hooks
-  let attempt = 0
-  return retry({
-    delay: (error: unknown) => {
-      attempt = progressed?.() ? 1 : attempt + 1
-      try {
-        const delayMs = nextDelayMs(policy, attempt, error, random())
-        onRetry?.({ attempt, delayMs, error: error as HearthError })
-        return timer(delayMs, scheduler)
-      } catch (final) {
-        return throwError(() => final)
+  return (source) =>
+    defer(() => {
+      let attempt = 0
+      const delay = (error: unknown): Observable<unknown> => {
+        attempt = progressed?.() ? 1 : attempt + 1
+        try {
+          const delayMs = nextDelayMs(policy, attempt, error, random())
+          onRetry?.({ attempt, delayMs, error: error as HearthError })
+          return timer(delayMs, scheduler)
+        } catch (final) {
+          return throwError(() => final)
+        }
       }
-    },
-  })
+      return source.pipe(retry({ delay }))
+    })
 }
 
 /** Wrong bytes were already fetched twice by the worker: asking the same server a third time wastes the line. */

@@ -1,4 +1,4 @@
-import { finalize, type Observable, ReplaySubject, share } from 'rxjs'
+import { type Observable, ReplaySubject, share, tap } from 'rxjs'
 
 /**
  * One running job per key. Late callers join it; when the last one leaves, it is aborted.
@@ -10,8 +10,12 @@ export class SingleFlight<T> {
   run(key: string, job: () => Observable<T>): Observable<T> {
     const joined = this.#running.get(key)
     if (joined !== undefined) return joined
-    const started = job().pipe(
-      finalize(() => this.#running.delete(key)),
+    const forget = (): void => {
+      if (this.#running.get(key) === started) this.#running.delete(key)
+    }
+    const started: Observable<T> = job().pipe(
+      // Before anyone hears of the end: whoever asks again because of a failure must get a new job, not this one once more.
+      tap({ error: forget, complete: forget, unsubscribe: forget }),
       // A replaying connector: a caller that joins in the same turn as the value arrives still gets it.
       share({ connector: () => new ReplaySubject<T>(1) }),
     )

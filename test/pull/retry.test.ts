@@ -94,4 +94,18 @@ describe('retryWhenUseful', () => {
     const starts = [0.1, 0.4, 0.7].map((random) => attempts([lost], { random: () => random }).began[1])
     assert.deepEqual(starts, [10, 40, 70])
   })
+
+  it('counts for each subscriber alone', () => {
+    const scheduler = new VirtualTimeScheduler()
+    let attempts = 0
+    const job = defer(() => {
+      attempts += 1
+      return throwError(() => lost)
+    }).pipe(retryWhenUseful(policy, { random: () => 0, scheduler }))
+    for (const expected of [4, 8]) {
+      job.subscribe({ error: () => undefined })
+      scheduler.flush()
+      assert.equal(attempts, expected)
+    }
+  })
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { defer, lastValueFrom, Observable, of, Subject, throwError } from 'rxjs'
+import { catchError, defer, lastValueFrom, Observable, of, Subject, throwError } from 'rxjs'
 import { SingleFlight } from '../../src/pull/single-flight.js'
 
 describe('SingleFlight', () => {
@@ -46,5 +46,53 @@ describe('SingleFlight', () => {
     assert.equal(aborted, false)
     second.unsubscribe()
     assert.equal(aborted, true)
+  })
+
+  it('gives a new job to whoever asks again because the one that was joined failed', async () => {
+    const flights = new SingleFlight<string>()
+    const first = new Subject<string>()
+    let subscriptions = 0
+    const failing = () =>
+      defer(() => {
+        subscriptions += 1
+        return first
+      })
+    const owner = lastValueFrom(flights.run('k', failing)).catch((error: unknown) => error)
+    const joined = lastValueFrom(
+      flights.run('k', failing).pipe(catchError(() => flights.run('k', () => of('from its own source')))),
+    )
+    const failure = new Error('not there')
+    first.error(failure)
+    assert.equal(await owner, failure)
+    assert.equal(await joined, 'from its own source')
+    assert.equal(subscriptions, 1)
+  })
+
+  it('does not forget a new job when the last one leaves an old one late', () => {
+    const flights = new SingleFlight<number>()
+    const running = () => new Observable<number>()
+    const old = flights.run('k', running)
+    const first = old.subscribe()
+    first.unsubscribe()
+    const current = flights.run('k', running)
+    current.subscribe()
+    old.subscribe().unsubscribe()
+    assert.equal(flights.run('k', running), current)
+  })
+
+  it('lets a caller who joins late have the value that is there', async () => {
+    const flights = new SingleFlight<number>()
+    const job = () =>
+      new Observable<number>((subscriber) => {
+        subscriber.next(7)
+        return () => undefined
+      })
+    const first = flights.run('k', job).subscribe()
+    let late: number | undefined
+    flights.run('k', job).subscribe((value) => {
+      late = value
+    })
+    first.unsubscribe()
+    assert.equal(late, 7)
   })
 })

@@ -165,6 +165,7 @@ describe('pull', () => {
   })
 
   it('gives up after as many fruitless attempts as the policy allows', async () => {
+    await cache.close()
     cache = aPull(root, { retry: { retries: 2 } })
     const name = registry.add(await anImage(), 'app', 'v1')
     registry.always(blobGets, steps.respond(500))
