@@ -1,4 +1,5 @@
-import type { BlobStore, ReadyIngest } from '../blobs/blob-store.js'
+import type { BlobStore, CommittedBlob, ReadyIngest } from '../blobs/blob-store.js'
+import { isHearthError } from '../errors.js'
 import type { EventLog, HeldLog } from '../log/event-log.js'
 import type { BlobCommitted, HearthEvent } from '../log/events.js'
 import type { Durability } from '../pool/tasks.js'
@@ -22,8 +23,13 @@ type Decision = (log: HeldLog) => Promise<readonly HearthEvent[]>
 
 interface Pending {
   readonly decide: Decision
-  readonly resolve: () => void
-  readonly reject: (error: unknown) => void
+  readonly done: PromiseWithResolvers
+}
+
+interface Ready {
+  readonly ingest: ReadyIngest
+  readonly mediaType: string
+  readonly done: PromiseWithResolvers
 }
 
 /**
@@ -34,7 +40,7 @@ export class Recorder {
   readonly #deps: RecorderDeps
   #committing: Promise<void> | undefined
   #appending: Promise<void> | undefined
-  #ready: { readonly ingest: ReadyIngest; readonly mediaType: string; readonly done: PromiseWithResolvers }[] = []
+  #ready: Ready[] = []
   #pending: Pending[] = []
   #stale = false
   #materialisedAt = Number.NEGATIVE_INFINITY
@@ -47,24 +53,24 @@ export class Recorder {
   commitBlob(ingest: ReadyIngest, mediaType: string): Promise<void> {
     const done = withResolvers()
     this.#ready.push({ ingest, mediaType, done })
-    this.#committing ??= this.#commitGroups().finally(() => {
-      this.#committing = undefined
-    })
+    this.#committing ??= this.#commitGroups()
     return done.promise
   }
 
   /** Appends what `decide` finds in the held log. Resolves when it is durable; index.json follows by {@link flush}. */
   record(decide: Decision): Promise<void> {
-    const { promise, resolve, reject } = withResolvers()
-    this.#pending.push({ decide, resolve, reject })
-    this.#appending ??= this.#appendGroups().finally(() => {
-      this.#appending = undefined
-    })
-    return promise
+    const done = withResolvers()
+    this.#pending.push({ decide, done })
+    this.#appending ??= this.#appendGroups()
+    return done.promise
   }
 
-  /** Step 8 for everything recorded so far. A pull is acknowledged only after this. */
+  /**
+   * Step 8 for everything that was handed in so far. A pull is acknowledged only after this.
+   * @throws HearthError LOG_… and STORE_…, LAYOUT_INVALID when another tool's index.json is not to be understood.
+   */
   async flush(): Promise<void> {
+    await this.#committing
     await this.#appending
     if (this.#stale) await this.#deps.log.hold((log) => this.#materialise(log))
   }
@@ -73,20 +79,33 @@ export class Recorder {
     while (this.#ready.length > 0) {
       const group = this.#ready
       this.#ready = []
-      try {
-        const committed = await this.#deps.blobs.commit(group.map(({ ingest }) => ingest))
-        const { durability, boot } = this.#deps
-        const events = committed.map((blob, at): BlobCommitted => {
-          const mediaType = group[at]?.mediaType
-          const durable = durability === 'full'
-          return { type: 'BlobCommitted', ...blob, ...(mediaType !== undefined && { mediaType }), durable, boot }
-        })
-        await this.record(async () => events)
-        for (const { done } of group) done.resolve()
-      } catch (error) {
+      await this.#commit(group)
+    }
+    // In the same turn as the last look: later, whoever comes in between would wait for a loop that has ended.
+    this.#committing = undefined
+  }
+
+  async #commit(group: readonly Ready[]): Promise<void> {
+    try {
+      const committed = await this.#deps.blobs.commit(group.map(({ ingest }) => ingest))
+      const types = new Map(group.map(({ ingest, mediaType }) => [ingest.digest, mediaType]))
+      const events = committed.map((blob) => this.#eventOf(blob, types.get(blob.digest)))
+      await this.record(async () => events)
+    } catch (error) {
+      if (group.length > 1 && isAboutOneIngest(error)) {
+        for (const member of group) await this.#commit([member])
+      } else {
         for (const { done } of group) done.reject(error)
       }
+      return
     }
+    for (const { done } of group) done.resolve()
+  }
+
+  #eventOf(blob: CommittedBlob, mediaType: string | undefined): BlobCommitted {
+    const { durability, boot } = this.#deps
+    const durable = durability === 'full'
+    return { type: 'BlobCommitted', ...blob, ...(mediaType !== undefined && { mediaType }), durable, boot }
   }
 
   async #appendGroups(): Promise<void> {
@@ -95,11 +114,12 @@ export class Recorder {
       this.#pending = []
       try {
         await this.#deps.log.hold((log) => this.#append(log, group))
-        for (const { resolve } of group) resolve()
+        for (const { done } of group) done.resolve()
       } catch (error) {
-        for (const { reject } of group) reject(error)
+        for (const { done } of group) done.reject(error)
       }
     }
+    this.#appending = undefined
   }
 
   async #append(log: HeldLog, group: readonly Pending[]): Promise<void> {
@@ -109,14 +129,28 @@ export class Recorder {
     await log.append(events)
     this.#stale ||= events.some(({ type }) => type === 'ReferenceSet')
     const due = this.#deps.now() - this.#materialisedAt >= MATERIALISE_EVERY_MS
-    if (this.#stale && due) await this.#materialise(log)
+    if (!this.#stale || !due) return
+    try {
+      await this.#materialise(log)
+    } catch (error) {
+      // The events are durable: nobody who waits for them has failed. flush() tries again, and there it counts.
+      if (!isHearthError(error)) throw error
+    }
   }
 
   async #materialise(log: HeldLog): Promise<void> {
+    this.#materialisedAt = this.#deps.now()
     await this.#deps.materialise(log)
     this.#stale = false
-    this.#materialisedAt = this.#deps.now()
   }
+}
+
+/**
+ * Nothing of the group is visible yet, and the others can be tried without it. After a refusal of the disk nothing is tried
+ * again: a second fsync would report success for what the first one lost.
+ */
+function isAboutOneIngest(error: unknown): boolean {
+  return isHearthError(error, 'BLOB_UNKNOWN') || isHearthError(error, 'SIZE_MISMATCH')
 }
 
 interface PromiseWithResolvers {
