@@ -3,9 +3,9 @@ import { printable } from './printable.js'
 import { redact } from './redact.js'
 
 /** The details that tell where something went wrong, in the order in which they are shown. */
-const WHERE = ['host', 'step', 'path', 'expected', 'actual'] as const
+const WHERE = ['host', 'target', 'step', 'path', 'expected', 'actual'] as const
 /** Words that a message may hold by chance: they are shown in any case. */
-const SHORT = new Set<string>(['host', 'step'])
+const SHORT = new Set<string>(['host', 'target', 'step'])
 const MAX_CAUSES = 8
 
 /**

@@ -5,6 +5,7 @@ import { allHeaders, type HeaderFields, singleHeader } from './header-fields.js'
 import type { Transport } from './http-dispatcher.js'
 import { request } from './http-undici.js'
 import { Watchdog } from './http-watchdog.js'
+import { InterimAnswers } from './interim.js'
 import { networkError } from './network-error.js'
 import { firstHop, type Hop, isRedirect, nextHop } from './redirect.js'
 import { USER_AGENT } from './user-agent.js'
@@ -65,12 +66,14 @@ export function demandOk(answer: Exchanged, where: Where, nowMs: number): Exchan
 async function oneHop(asked: ExchangeRequest, hop: Hop, transport: Transport): Promise<Exchanged> {
   const { where, signal } = asked
   const foreign = asked.foreign === true || hop.foreign
+  const interim = new InterimAnswers(where)
   try {
     const response = await request(foreign ? transport.foreign : transport.home, {
       origin: hop.url.origin,
       path: hop.url.pathname + hop.url.search,
       method: asked.method,
       headers: hop.headers,
+      onInfo: () => interim.add(),
       ...(asked.body !== undefined && { body: asked.body }),
       ...(signal !== undefined && { signal }),
     })

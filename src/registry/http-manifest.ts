@@ -1,3 +1,4 @@
+import { isHearthError } from '../errors.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import { algorithmOf, type Digest } from '../oci/digest.js'
 import { digestBytes } from '../oci/hasher.js'
@@ -37,20 +38,31 @@ const HEAD_UNKNOWN: ReadonlySet<number> = new Set([400, 404, 405, 406, 501])
  */
 export async function headManifest(request: ManifestRequest): Promise<Descriptor | undefined> {
   const where = { host: request.endpoint.host, step: 'resolve' } as const
-  const answer = await authorized(request, 'HEAD', where)
+  const answer = await authorized(request, { method: 'HEAD', where })
   if (HEAD_UNKNOWN.has(answer.status)) return undefined
   demandOk(answer, where, request.now())
   return announcedDescriptor(readAnnounced(answer.headers, where), request.digest, where)
 }
 
 /**
- * One GET. The bytes are hashed and compared with the digest that was asked for; without one, with the digest that the
- * registry announced, if it did.
+ * One GET, or two: the bytes are hashed and compared with the digest that was asked for; without one, with the digest that
+ * the registry announced, if it did. Wrong bytes may come from a cache on the way, or from a connection that ended early
+ * where no length was announced, so they are asked for once more, past all caches.
  * @throws HearthError MANIFEST_UNKNOWN, MANIFEST_TOO_LARGE, MANIFEST_INVALID, DIGEST_MISMATCH, UNAUTHORIZED …
  */
 export async function fetchManifest(request: ManifestRequest): Promise<FetchedManifest> {
+  try {
+    return await fetchOnce(request, { fresh: false })
+  } catch (error) {
+    if (!isHearthError(error, 'DIGEST_MISMATCH')) throw error
+    return await fetchOnce(request, { fresh: true })
+  }
+}
+
+async function fetchOnce(request: ManifestRequest, { fresh }: { readonly fresh: boolean }): Promise<FetchedManifest> {
   const where = { host: request.endpoint.host, step: 'manifest' } as const
-  const answer = demandOk(await authorized(request, 'GET', where), where, request.now())
+  const headers = fresh ? { 'cache-control': 'no-cache' } : {}
+  const answer = demandOk(await authorized(request, { method: 'GET', where, headers }), where, request.now())
   const announced = readAnnounced(answer.headers, where)
   const bytes = answer.body
   const expected = request.digest ?? announced.digest
@@ -61,8 +73,14 @@ export async function fetchManifest(request: ManifestRequest): Promise<FetchedMa
   return { descriptor: { mediaType, digest, size: bytes.length }, bytes }
 }
 
+interface Question {
+  readonly method: 'GET' | 'HEAD'
+  readonly where: Where
+  readonly headers?: Readonly<Record<string, string>>
+}
+
 /** Sends what is known to be wanted, and answers a 401 once. */
-async function authorized(request: ManifestRequest, method: 'GET' | 'HEAD', where: Where): Promise<Exchanged> {
+async function authorized(request: ManifestRequest, { method, where, headers }: Question): Promise<Exchanged> {
   const { auth, endpoint, repository, name, transport, signal } = request
   const target = { endpoint, repository, step: where.step }
   const ask = (authorization: string | undefined): Promise<Exchanged> =>
@@ -70,7 +88,7 @@ async function authorized(request: ManifestRequest, method: 'GET' | 'HEAD', wher
       {
         method,
         url: contentUrl(endpoint, repository, 'manifests', name),
-        headers: { accept: ACCEPT, ...(authorization !== undefined && { authorization }) },
+        headers: { accept: ACCEPT, ...headers, ...(authorization !== undefined && { authorization }) },
         where,
         maxBytes: MAX_MANIFEST_BYTES,
         tooLarge: 'MANIFEST_TOO_LARGE',

@@ -9,10 +9,12 @@ import type { ProgressEvent } from '../../src/pull/progress.js'
 import { type PullRequest, pull } from '../../src/pull/pull.js'
 import { Recorder } from '../../src/pull/recorder.js'
 import type { PullReport } from '../../src/pull/report.js'
+import type { Credentials } from '../../src/registry/credentials.js'
 import { openTransport } from '../../src/registry/http-dispatcher.js'
 import { HttpRegistry } from '../../src/registry/http-registry.js'
 import { MemoryCredentials } from '../../src/registry/memory-credentials.js'
 import { parseMirrors } from '../../src/registry/mirrors.js'
+import type { TransportOptions } from '../../src/transport.js'
 import { aTransport } from './a-transport.js'
 
 /** Everything a pull is made of, with a log in memory and no threads: real requests, real files. */
@@ -33,13 +35,16 @@ export interface TestPullOptions {
   readonly retry?: Partial<RetryPolicy>
   readonly mirrors?: readonly string[]
   readonly jobs?: number
+  readonly transport?: Partial<TransportOptions>
+  readonly credentials?: Credentials
 }
 
-export function aPull(root: string, { retry, mirrors = [], jobs = 8 }: TestPullOptions = {}): TestPull {
-  const transport = aTransport({ headersTimeoutMs: 500, bodyTimeoutMs: 500 })
+export function aPull(root: string, testOptions: TestPullOptions = {}): TestPull {
+  const { retry, mirrors = [], jobs = 8, credentials = new MemoryCredentials() } = testOptions
+  const transport = aTransport({ headersTimeoutMs: 500, bodyTimeoutMs: 500, ...testOptions.transport })
   const registry = new HttpRegistry({
     transport: openTransport(transport),
-    credentials: new MemoryCredentials(),
+    credentials,
     mirrors: parseMirrors(mirrors, transport),
   })
   const pool = new InlinePool({ transport, checkpointEveryBytes: DEFAULTS.checkpointEveryBytes })
