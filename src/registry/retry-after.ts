@@ -1,12 +1,14 @@
 import { type HeaderFields, singleHeader } from './header-fields.js'
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
-const TIME = '(?<h>\\d\\d):(?<m>\\d\\d):(?<s>\\d\\d)'
+const DAY = '(?<day>0[1-9]|[12]\\d|3[01])'
+/** 60: a leap second. */
+const TIME = '(?<h>[01]\\d|2[0-3]):(?<m>[0-5]\\d):(?<s>[0-5]\\d|60)'
 /** RFC 9110 section 5.6.7: today's form, and the two old ones that a recipient must still read. */
 const FORMS = [
-  new RegExp(`^[A-Z][a-z]{2}, (?<day>\\d\\d) (?<month>[A-Z][a-z]{2}) (?<year>\\d{4}) ${TIME} GMT$`),
-  new RegExp(`^[A-Z][a-z]{5,8}, (?<day>\\d\\d)-(?<month>[A-Z][a-z]{2})-(?<year>\\d\\d) ${TIME} GMT$`),
-  new RegExp(`^[A-Z][a-z]{2} (?<month>[A-Z][a-z]{2}) (?<day>[ \\d]\\d) ${TIME} (?<year>\\d{4})$`),
+  new RegExp(`^[A-Z][a-z]{2}, ${DAY} (?<month>[A-Z][a-z]{2}) (?<year>\\d{4}) ${TIME} GMT$`),
+  new RegExp(`^[A-Z][a-z]{5,8}, ${DAY}-(?<month>[A-Z][a-z]{2})-(?<year>\\d\\d) ${TIME} GMT$`),
+  new RegExp(`^[A-Z][a-z]{2} (?<month>[A-Z][a-z]{2}) (?<day> [1-9]|[12]\\d|3[01]) ${TIME} (?<year>\\d{4})$`),
 ]
 
 /**

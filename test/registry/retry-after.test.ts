@@ -58,7 +58,18 @@ describe('parseHttpDate', () => {
   for (const text of ['Fri, 06 Nov 2026 08:49:37 GMT', 'Friday, 06-Nov-26 08:49:37 GMT', 'Fri Nov  6 08:49:37 2026']) {
     it(`reads ${text}`, () => assert.equal(parseHttpDate(text), expected))
   }
-  for (const text of ['Fri, 06 Foo 2026 08:49:37 GMT', '06 Nov 2026', 'Fri, 06 Nov 2026 08:49:37 CET', '1', '']) {
+  for (const text of [
+    'Fri, 06 Foo 2026 08:49:37 GMT',
+    'Fri, 32 Nov 2026 08:49:37 GMT',
+    'Fri, 00 Nov 2026 08:49:37 GMT',
+    'Fri, 06 Nov 2026 24:49:37 GMT',
+    'Fri, 06 Nov 2026 08:60:37 GMT',
+    'Fri Nov 32 08:49:37 2026',
+    '06 Nov 2026',
+    'Fri, 06 Nov 2026 08:49:37 CET',
+    '1',
+    '',
+  ]) {
     it(`refuses ${JSON.stringify(text)}`, () => assert.ok(Number.isNaN(parseHttpDate(text))))
   }
 })
