@@ -20,6 +20,10 @@ export interface BearerAuth {
   readonly expiresInSeconds?: number
   /** Requests that a token serves before it counts as expired. Default: any number. */
   readonly uses?: number
+  /** Where tokens are to be had, as the challenge says. Default: `/token` of this server. */
+  readonly realm?: string
+  /** What tokens begin with. Default `test-token-`. */
+  readonly prefix?: string
   /** Names of the token in the response. Default: both. */
   readonly fields?: readonly ('token' | 'access_token')[]
 }
@@ -42,7 +46,7 @@ export class RawAuth {
 
   constructor(options: AuthOptions, realm: string) {
     this.#options = options
-    this.#realm = realm
+    this.#realm = (options.kind === 'bearer' && options.realm) || realm
   }
 
   /** Tokens given out so far. */
@@ -92,10 +96,10 @@ export class RawAuth {
 
   #issue(
     scopes: readonly string[],
-    { uses, expiresInSeconds, fields = ['token', 'access_token'] }: BearerAuth,
+    { uses, expiresInSeconds, prefix = 'test-token-', fields = ['token', 'access_token'] }: BearerAuth,
   ): Answer {
     this.#issued += 1
-    const token = `test-token-${this.#issued}`
+    const token = `${prefix}${this.#issued}`
     this.#tokens.set(token, { scopes, uses: uses ?? Number.POSITIVE_INFINITY })
     return jsonAnswer(200, {
       ...Object.fromEntries(fields.map((field) => [field, token])),
