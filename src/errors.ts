@@ -10,6 +10,7 @@ export const ERRORS = {
   DIGEST_INVALID: { retryable: false, exitCode: 2 },
   PLATFORM_INVALID: { retryable: false, exitCode: 2 },
   OPTION_INVALID: { retryable: false, exitCode: 2 },
+  INPUT_INVALID: { retryable: false, exitCode: 2 },
   // It makes sense, but it is not there.
   REFERENCE_UNKNOWN: { retryable: false, exitCode: 3 },
   PLATFORM_UNKNOWN: { retryable: false, exitCode: 3 },
@@ -17,6 +18,7 @@ export const ERRORS = {
   MANIFEST_UNKNOWN: { retryable: false, exitCode: 3 },
   BLOB_UNKNOWN: { retryable: false, exitCode: 3 },
   CACHE_MISSING: { retryable: false, exitCode: 3 },
+  LOCK_MISSING: { retryable: false, exitCode: 3 },
   // It is there, but it is not what it claims to be.
   DIGEST_MISMATCH: { retryable: true, exitCode: 4 },
   SIZE_MISMATCH: { retryable: true, exitCode: 4 },
