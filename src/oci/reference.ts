@@ -66,6 +66,11 @@ export function parseReference(text: string): Reference {
   return { ...name, tag: tag ?? 'latest' }
 }
 
+/** Whether a registry may list this as a tag. Spec: distribution-spec v1.1 "Pulling manifests". */
+export function isTag(text: string): boolean {
+  return TAG.test(text)
+}
+
 /** The full name: `registry/repository[:tag][@digest]`. {@link parseReference} gives the same reference back. */
 export function formatReference(reference: Reference): string {
   const { tag, digest } = reference

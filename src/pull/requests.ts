@@ -53,6 +53,15 @@ export class Requests {
     )
   }
 
+  /** Every tag of the reference's repository. */
+  tags(reference: Reference, signal: AbortSignal): Promise<readonly string[]> {
+    const { registry } = this.#deps
+    return one(
+      this.#politely(reference, (own) => registry.tags(reference, { signal: own })),
+      signal,
+    )
+  }
+
   #politely<T>(reference: Reference, ask: (signal: AbortSignal) => Promise<T>): Observable<T> {
     const { lanes, retry, hooks, onProgress } = this.#deps
     const host = reference.registry

@@ -5,25 +5,17 @@ import { digestBytes } from '../oci/hasher.js'
 import { MAX_MANIFEST_BYTES } from '../oci/manifest.js'
 import { MANIFEST_ACCEPT } from '../oci/media-type.js'
 import { contentUrl } from './endpoint-url.js'
-import type { HttpAuth } from './http-auth.js'
-import { demandOk, type Exchanged, exchange } from './http-client.js'
-import type { Transport } from './http-dispatcher.js'
+import { exchangeAuthorized, type RepositoryRequest } from './http-authorized.js'
+import { demandOk, type Exchanged } from './http-client.js'
 import { announcedDescriptor, demandSame, manifestType, readAnnounced } from './manifest-answer.js'
-import type { Endpoint } from './mirrors.js'
 import type { FetchedManifest } from './registry.js'
 import type { Where } from './where.js'
 
-export interface ManifestRequest {
-  readonly transport: Transport
-  readonly auth: HttpAuth
-  readonly now: () => number
-  readonly endpoint: Endpoint
-  readonly repository: string
+export interface ManifestRequest extends RepositoryRequest {
   /** Tag or digest, as it stands in the URL. */
   readonly name: string
   /** What the bytes must hash to, when that is known. */
   readonly digest?: Digest
-  readonly signal?: AbortSignal
 }
 
 /** The wanted types first; anything else at all rather than a 404, because an artifact's type may be any. */
@@ -38,7 +30,7 @@ const HEAD_UNKNOWN: ReadonlySet<number> = new Set([400, 404, 405, 406, 501])
  */
 export async function headManifest(request: ManifestRequest): Promise<Descriptor | undefined> {
   const where = { host: request.endpoint.host, step: 'resolve' } as const
-  const answer = await authorized(request, { method: 'HEAD', where })
+  const answer = await ask(request, { method: 'HEAD', where })
   if (HEAD_UNKNOWN.has(answer.status)) return undefined
   demandOk(answer, where, request.now())
   return announcedDescriptor(readAnnounced(answer.headers, where), request.digest, where)
@@ -62,7 +54,7 @@ export async function fetchManifest(request: ManifestRequest): Promise<FetchedMa
 async function fetchOnce(request: ManifestRequest, { fresh }: { readonly fresh: boolean }): Promise<FetchedManifest> {
   const where = { host: request.endpoint.host, step: 'manifest' } as const
   const headers = fresh ? { 'cache-control': 'no-cache' } : {}
-  const answer = demandOk(await authorized(request, { method: 'GET', where, headers }), where, request.now())
+  const answer = demandOk(await ask(request, { method: 'GET', where, headers }), where, request.now())
   const announced = readAnnounced(answer.headers, where)
   const bytes = answer.body
   const expected = request.digest ?? announced.digest
@@ -79,29 +71,14 @@ interface Question {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** Sends what is known to be wanted, and answers a 401 once. */
-async function authorized(request: ManifestRequest, { method, where, headers }: Question): Promise<Exchanged> {
-  const { auth, endpoint, repository, name, transport, signal } = request
-  const target = { endpoint, repository, step: where.step }
-  const ask = (authorization: string | undefined): Promise<Exchanged> =>
-    exchange(
-      {
-        method,
-        url: contentUrl(endpoint, repository, 'manifests', name),
-        headers: { accept: ACCEPT, ...headers, ...(authorization !== undefined && { authorization }) },
-        where,
-        maxBytes: MAX_MANIFEST_BYTES,
-        tooLarge: 'MANIFEST_TOO_LARGE',
-        ...(signal !== undefined && { signal }),
-      },
-      transport,
-    )
-  const refused = await auth.offer(target, signal)
-  const first = await ask(refused)
-  const challenge = first.headers['www-authenticate']
-  // Elsewhere than at the registry nobody may ask for credentials, and without a challenge there is nothing to answer.
-  if (first.status !== 401 || first.foreign || challenge === undefined) return first
-  return ask(
-    await auth.answer(target, { challenge, ...(refused !== undefined && { refused }), ...(signal && { signal }) }),
-  )
+function ask(request: ManifestRequest, { method, where, headers }: Question): Promise<Exchanged> {
+  const { endpoint, repository, name } = request
+  return exchangeAuthorized(request, {
+    method,
+    url: contentUrl(endpoint, repository, 'manifests', name),
+    headers: { accept: ACCEPT, ...headers },
+    where,
+    maxBytes: MAX_MANIFEST_BYTES,
+    tooLarge: 'MANIFEST_TOO_LARGE',
+  })
 }

@@ -8,6 +8,7 @@ import { contentUrl, repositoryOf } from './endpoint-url.js'
 import { HttpAuth } from './http-auth.js'
 import type { Transport } from './http-dispatcher.js'
 import { fetchManifest, headManifest, type ManifestRequest } from './http-manifest.js'
+import { fetchTags } from './http-tags.js'
 import { type Endpoint, endpointsFor, type Mirror } from './mirrors.js'
 import type { CallOptions, FetchedManifest, Registry } from './registry.js'
 
@@ -52,6 +53,15 @@ export class HttpRegistry implements Registry {
     )
   }
 
+  tags(
+    reference: Pick<Reference, 'registry' | 'repository'>,
+    { signal }: CallOptions = {},
+  ): Promise<readonly string[]> {
+    const { repository } = reference
+    const context = { transport: this.#transport, auth: this.#auth, now: this.#now, ...(signal && { signal }) }
+    return this.#atFirst(reference, (endpoint) => fetchTags({ ...context, endpoint, repository }))
+  }
+
   async blobSources(
     { registry, repository }: Reference,
     digest: Digest,
@@ -87,7 +97,7 @@ export class HttpRegistry implements Registry {
   }
 
   /** Mirrors are there to help: whatever is wrong with one, the next is asked, and the registry's own error is the one that counts. */
-  async #atFirst<T>({ registry }: Reference, ask: (endpoint: Endpoint) => Promise<T>): Promise<T> {
+  async #atFirst<T>({ registry }: Pick<Reference, 'registry'>, ask: (endpoint: Endpoint) => Promise<T>): Promise<T> {
     const endpoints = this.#endpointsFor(registry)
     for (const endpoint of endpoints.slice(0, -1)) {
       try {

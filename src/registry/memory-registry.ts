@@ -14,7 +14,7 @@ export interface MemoryImage {
 
 /** A call as it came in: what a story counts. `digest` is absent where a tag was asked for. */
 export interface MemoryRequest {
-  readonly step: 'resolve' | 'manifest' | 'blob' | 'token'
+  readonly step: 'resolve' | 'manifest' | 'blob' | 'token' | 'tags'
   readonly host: string
   readonly repository: string
   readonly digest?: Digest
@@ -68,6 +68,17 @@ export class MemoryRegistry implements Registry {
     options: CallOptions & { readonly digest?: Digest } = {},
   ): Promise<FetchedManifest> {
     return this.#manifest('manifest', reference, options)
+  }
+
+  async tags(
+    { registry: host, repository }: Pick<Reference, 'registry' | 'repository'>,
+    { signal }: CallOptions = {},
+  ): Promise<readonly string[]> {
+    const request = { step: 'tags', host, repository } as const
+    await this.#arrive(request, signal)
+    const held = this.#repositories.get(`${host}/${repository}`)
+    if (held === undefined) throw unknown('NAME_UNKNOWN', request)
+    return [...held.tags.keys()]
   }
 
   /** One source: `memory://host/repository@digest`. Only {@link readBlob} can follow it. */

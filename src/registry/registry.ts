@@ -15,7 +15,7 @@ export interface CallOptions {
 
 /**
  * Port: the registries and their mirrors. Every failure is a HearthError whose details name `host` and `step`
- * (`resolve`, `manifest`, `token`, `blob`), and `retryAfterMs` where the server asked for a pause.
+ * (`resolve`, `manifest`, `token`, `blob`, `tags`), and `retryAfterMs` where the server asked for a pause.
  * No method retries: when to try again is the coordinator's decision.
  */
 export interface Registry {
@@ -31,6 +31,12 @@ export interface Registry {
    * @throws HearthError MANIFEST_UNKNOWN, MANIFEST_TOO_LARGE (above 4 MiB received), DIGEST_MISMATCH …
    */
   manifest(reference: Reference, options?: CallOptions & { readonly digest?: Digest }): Promise<FetchedManifest>
+
+  /**
+   * Every tag of the repository, in the registry's order; the list's pages are followed to the end.
+   * @throws HearthError NAME_UNKNOWN, UNAUTHORIZED, DENIED, PROTOCOL_ERROR for a list that leads elsewhere or nowhere …
+   */
+  tags(repository: Pick<Reference, 'registry' | 'repository'>, options?: CallOptions): Promise<readonly string[]>
 
   /** The places to ask for a blob of this repository, mirrors first, each with what is known of its credentials. */
   blobSources(reference: Reference, digest: Digest, options?: CallOptions): Promise<readonly BlobSource[]>

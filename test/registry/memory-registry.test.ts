@@ -54,6 +54,13 @@ describe('memory registry', () => {
     assert.equal((await registry.resolve({ ...REFERENCE, digest: IMAGE.root.digest })).digest, IMAGE.root.digest)
   })
 
+  it('lists the tags of a repository', async () => {
+    const registry = aRegistry()
+    registry.add({ ...REFERENCE, tag: '2' }, IMAGE)
+    assert.deepEqual(await registry.tags(REFERENCE), ['1', '2'])
+    await failsWith(registry.tags({ ...REFERENCE, repository: 'other' }), 'NAME_UNKNOWN')
+  })
+
   it('says which thing it does not know', async () => {
     const registry = aRegistry()
     await failsWith(registry.resolve({ ...REFERENCE, repository: 'other' }), 'NAME_UNKNOWN')
