@@ -58,6 +58,7 @@ class FolderCache implements Cache {
     const { parseWanted } = await import('./pull/platforms.js')
     const { pull } = await import('./pull/pull.js')
     const { Recorder } = await import('./pull/recorder.js')
+    const { FsDiskSpace } = await import('./blobs/fs-disk-space.js')
     const { FsClaims } = await import('./blobs/fs-claim.js')
     const { FsLeases } = await import('./blobs/fs-lease.js')
     const { readBootId } = await import('./blobs/fs-boot-id.js')
@@ -74,7 +75,16 @@ class FolderCache implements Cache {
       const strict = platforms.length > 0
       return await pull(
         { references: names, wanted, strict, policy, onProgress, ...(signal && { signal }) },
-        { ...parts, pool, registry, leases, recorder, claims: new FsClaims(this.path), options: this.#options },
+        {
+          ...parts,
+          pool,
+          registry,
+          leases,
+          recorder,
+          claims: new FsClaims(this.path),
+          disk: new FsDiskSpace(this.path),
+          options: this.#options,
+        },
       )
     } finally {
       await leases.release()

@@ -60,6 +60,9 @@ export function newProgressView(images: number, nowMs: number): ProgressView {
 /** Folds one event into the view. The caller brings the time. */
 export function applyProgress(view: ProgressView, event: ProgressEvent, nowMs: number): void {
   switch (event.type) {
+    case 'job-started':
+      view.images = event.images
+      return
     case 'image-started':
     case 'image-resolved':
     case 'image-planned':

@@ -37,6 +37,7 @@ export async function fetchLeaves(
     bytes,
     presentBytes,
   })
+  await run.space?.reserve(missing)
   const fetched = await collect(fetchBlobs(reference, missing, run.fetching), signal)
   const own = fetched.filter(({ by, received }) => by === reference && received > 0)
   return { bytes: own.reduce((total, { received }) => total + received, 0), blobs: own.length }

@@ -100,7 +100,8 @@ function platformsOf(found: readonly PlannedManifest[], wanted: WantedPlatforms)
   return platforms
 }
 
-function platformUnknown(platform: Platform, candidates: readonly Descriptor[]): HearthError {
+/** The error for an index that has nothing for a wanted platform: it says what there is. */
+export function platformUnknown(platform: Platform, candidates: readonly Descriptor[]): HearthError {
   const offered = candidates.map((child) => (child.platform === undefined ? '' : platformName(child.platform)))
   const shown = [...new Set(offered)].filter((name) => !name.startsWith('unknown')).slice(0, 20)
   const wanted = platformName(platform)

@@ -3,6 +3,8 @@ import type { Digest } from '../oci/digest.js'
 
 /** What a pull reports while it runs. `image` is the canonical reference; sizes are bytes, times milliseconds. */
 export type ProgressEvent =
+  /** The first event: how many images there are. */
+  | { readonly type: 'job-started'; readonly images: number }
   | { readonly type: 'image-started'; readonly image: string }
   | { readonly type: 'image-resolved'; readonly image: string; readonly digest: Digest }
   | {

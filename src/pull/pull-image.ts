@@ -12,11 +12,15 @@ import type { ImageRun } from './run.js'
 
 /** The eight steps for one image. Resolves when its reference is recorded; index.json follows by the recorder's flush. */
 export async function pullImage(requested: string, reference: Reference, run: ImageRun): Promise<PulledImage> {
-  const { request, deps, signal } = run
+  const { request, deps, signal, pinned } = run
   const name = formatReference(reference)
   request.onProgress({ type: 'image-started', image: name })
   const known = await deps.log.hold((log) => log.reference(name), { signal })
-  const resolution = await resolve(reference, { policy: request.policy, known, signal }, run.requests)
+  const resolution = await resolve(
+    reference,
+    { policy: request.policy, known, signal, ...(pinned && { pinned }) },
+    run.requests,
+  )
   const { digest } = resolution.root
   request.onProgress({ type: 'image-resolved', image: name, digest })
   const { event, fetched } = await complete(reference, resolution, known, run)

@@ -14,8 +14,10 @@
  */
 import { catchError, from, mergeMap, of } from 'rxjs'
 import type { BlobStore, Claims, Leases } from '../blobs/blob-store.js'
-import { isHearthError, toFailure } from '../errors.js'
+import type { DiskSpace } from '../blobs/disk-space.js'
+import { HearthError, isHearthError, toFailure } from '../errors.js'
 import type { EventLog } from '../log/event-log.js'
+import type { Digest } from '../oci/digest.js'
 import { formatReference, parseReference } from '../oci/reference.js'
 import type { PullPolicy, ResolvedOptions } from '../options.js'
 import type { Pool } from '../pool/pool.js'
@@ -39,19 +41,31 @@ export interface PullDeps {
   readonly claims: Claims
   readonly leases: Leases
   readonly log: EventLog
+  /** Absent: what does not fit is noticed when the disk is full. */
+  readonly disk?: DiskSpace
   readonly recorder: Recorder
   readonly options: Pick<ResolvedOptions, 'jobs' | 'retry' | 'durability'>
   readonly boot: string
   readonly hooks?: Pick<RetryHooks, 'random' | 'scheduler'>
 }
 
+/** An image with wishes of its own, in place of the request's. */
+export interface PullTarget {
+  readonly reference: string
+  readonly wanted?: WantedPlatforms
+  /** The root that the reference gets, whatever its tag names in the registry. */
+  readonly digest?: Digest
+}
+
 export interface PullRequest {
   /** As the user wrote them. */
-  readonly references: readonly string[]
+  readonly references: readonly (string | PullTarget)[]
   readonly wanted: WantedPlatforms
   /** The user named platforms: a plain image made for another one is refused. */
   readonly strict: boolean
   readonly policy: PullPolicy
+  /** The first failure ends the others with ABORTED. Default: each image for itself. */
+  readonly failFast?: boolean
   readonly onProgress: OnProgress
   readonly signal?: AbortSignal
 }
@@ -62,18 +76,32 @@ export interface PullRequest {
  */
 export async function pull(request: PullRequest, deps: PullDeps): Promise<PullReport> {
   const run = openRun(request, deps)
-  const images = from(request.references.entries()).pipe(
+  const others = new AbortController()
+  const targets = request.references.map((target) => (typeof target === 'string' ? { reference: target } : target))
+  request.onProgress({ type: 'job-started', images: targets.length })
+  const images = from(targets.entries()).pipe(
     mergeMap(
-      ([place, requested]) =>
-        fromAbortable((signal) => pullOne(requested, signal)).pipe(
-          catchError((error: unknown) => of(failed(requested, error, request.onProgress))),
+      ([place, target]) =>
+        fromAbortable((signal) => pullOne(target, signal)).pipe(
+          catchError((error: unknown) => {
+            if (request.failFast) others.abort()
+            return of(failed(target.reference, error, request.onProgress))
+          }),
           mergeMap((result) => of({ place, result })),
         ),
       IMAGES_AT_ONCE,
     ),
   )
-  const pullOne = async (requested: string, signal: AbortSignal): Promise<PullResult> =>
-    pullImage(requested, parseReference(requested), { ...run, signal })
+  const pullOne = async ({ reference, wanted, digest }: PullTarget, signal: AbortSignal): Promise<PullResult> => {
+    if (others.signal.aborted) throw new HearthError('ABORTED', 'another image failed')
+    const own = wanted === undefined ? request : { ...request, wanted, strict: true }
+    return pullImage(reference, parseReference(reference), {
+      ...run,
+      request: own,
+      signal: request.failFast ? AbortSignal.any([signal, others.signal]) : signal,
+      ...(digest !== undefined && { pinned: digest }),
+    })
+  }
   try {
     const placed = await collect(images, request.signal)
     return { results: placed.toSorted((a, b) => a.place - b.place).map(({ result }) => result) }

@@ -2,7 +2,7 @@ import type { BlobStore } from '../blobs/blob-store.js'
 import { HearthError } from '../errors.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
-import { MAX_MANIFEST_BYTES, parseManifest } from '../oci/manifest.js'
+import { type Index, MAX_MANIFEST_BYTES, parseManifest } from '../oci/manifest.js'
 import { formatReference, type Reference } from '../oci/reference.js'
 import { type HoldingsDeps, presentBlobs } from './holdings.js'
 import { type PlannedManifest, selectChildren, type WantedPlatforms } from './plan.js'
@@ -44,27 +44,50 @@ export async function readImage(
   options: ReadImageOptions,
   deps: ReadImageDeps,
 ): Promise<ImageManifests> {
-  const found: PlannedManifest[] = []
   const fetched = new Map<Digest, Uint8Array>()
+  const found = await walkManifests(reference, resolution.root, {
+    select: (index) => selectChildren(index, options.wanted),
+    read: async (level) => {
+      const read = await readLevel(reference, level, { resolution, ...options }, deps)
+      for (const { manifest, bytes } of read) if (bytes !== undefined) fetched.set(manifest.descriptor.digest, bytes)
+      return read.map(({ manifest }) => manifest)
+    },
+  })
+  return { found, fetched }
+}
+
+/** How a walk goes on. */
+export interface ManifestWalk {
+  /** The manifests of one level, in the order asked for. */
+  read(level: readonly Descriptor[]): Promise<readonly PlannedManifest[]>
+  /** The children of an index that belong to it. */
+  select(index: Index): readonly Descriptor[]
+}
+
+/**
+ * The manifests below a root, the root first, parents before children; each once, whatever refers to it.
+ * @throws HearthError MANIFEST_TOO_LARGE for more of them, or deeper ones, than any image needs.
+ */
+export async function walkManifests(
+  reference: Reference,
+  root: Descriptor,
+  { read, select }: ManifestWalk,
+): Promise<readonly PlannedManifest[]> {
+  const found: PlannedManifest[] = []
   const seen = new Set<Digest>()
   let metadataBytes = 0
-  let level: readonly Descriptor[] = [resolution.root]
+  let level: readonly Descriptor[] = [root]
   for (let depth = 0; level.length > 0; depth++) {
     metadataBytes += level.reduce((sum, { size }) => sum + size, 0)
     const tooMuch = depth > MAX_DEPTH || seen.size + level.length > MAX_MANIFESTS || metadataBytes > MAX_METADATA_BYTES
     if (tooMuch) throw tooLarge(reference)
     for (const { digest } of level) seen.add(digest)
-    const read = await readLevel(reference, level, { resolution, ...options }, deps)
-    for (const { manifest, bytes } of read) {
-      found.push(manifest)
-      if (bytes !== undefined) fetched.set(manifest.descriptor.digest, bytes)
-    }
-    const children = read.flatMap(({ manifest: { parsed } }) =>
-      parsed.kind === 'index' ? selectChildren(parsed, options.wanted) : [],
-    )
+    const manifests = await read(level)
+    found.push(...manifests)
+    const children = manifests.flatMap(({ parsed }) => (parsed.kind === 'index' ? select(parsed) : []))
     level = distinct(children.filter(({ digest }) => !seen.has(digest)))
   }
-  return { found, fetched }
+  return found
 }
 
 type ReadManifest = { readonly manifest: PlannedManifest; readonly bytes?: Uint8Array }

@@ -1,6 +1,7 @@
 import { ERRORS, type Failure, HearthError, isHearthError, toFailure } from '../errors.js'
 import type { ReferenceRecord } from '../log/event-log.js'
 import type { Descriptor } from '../oci/descriptor.js'
+import type { Digest } from '../oci/digest.js'
 import { formatReference, type Reference } from '../oci/reference.js'
 import type { PullPolicy } from '../options.js'
 import type { FetchedManifest } from '../registry/registry.js'
@@ -12,6 +13,15 @@ export interface Resolution {
   readonly fetched?: FetchedManifest
   /** Why the registry could not be asked although the policy wanted it: what the cache has is used instead. */
   readonly unchecked?: Failure
+}
+
+export interface ResolveOptions {
+  readonly policy: PullPolicy
+  /** What the cache has under this name. */
+  readonly known: Pick<ReferenceRecord, 'descriptor'> | undefined
+  /** What the reference has to stand for, whatever its tag names now. */
+  readonly pinned?: Digest
+  readonly signal: AbortSignal
 }
 
 /** How to find out what a reference names: from the log alone, by asking whether it moved, or by fetching it. */
@@ -37,12 +47,11 @@ export function chooseStep(policy: PullPolicy, reference: Reference, known: bool
  * Step 2: Reference to root Descriptor.
  * @throws HearthError REFERENCE_UNKNOWN when the policy forbids asking, and whatever the registry answers.
  */
-export async function resolve(
-  reference: Reference,
-  options: { readonly policy: PullPolicy; readonly known: ReferenceRecord | undefined; readonly signal: AbortSignal },
-  requests: Requests,
-): Promise<Resolution> {
-  const { policy, known, signal } = options
+export async function resolve(reference: Reference, options: ResolveOptions, requests: Requests): Promise<Resolution> {
+  const { policy, pinned, signal } = options
+  // What is here under another digest than the pinned one is no help.
+  const known = pinned !== undefined && options.known?.descriptor.digest !== pinned ? undefined : options.known
+  if (pinned !== undefined && known !== undefined) return { root: known.descriptor }
   const step = chooseStep(policy, reference, known !== undefined)
   if (step === 'refuse') {
     const name = formatReference(reference)
@@ -50,7 +59,7 @@ export async function resolve(
       reference: name,
     })
   }
-  if (known === undefined || step === 'fetch') return fetchRoot(await requests.manifest(reference, undefined, signal))
+  if (known === undefined || step === 'fetch') return fetchRoot(await requests.manifest(reference, pinned, signal))
   if (step === 'use-known') return { root: known.descriptor }
   try {
     const current = await requests.resolve(reference, signal)

@@ -1,3 +1,4 @@
+import type { Digest } from '../oci/digest.js'
 import type { FetchDeps, FetchedBlob } from './fetch.js'
 import type { HoldingsDeps } from './holdings.js'
 import { presentBlobs } from './holdings.js'
@@ -5,6 +6,7 @@ import { Lanes } from './lanes.js'
 import type { PullDeps, PullRequest } from './pull.js'
 import { Requests } from './requests.js'
 import { SingleFlight } from './single-flight.js'
+import { SpaceBudget } from './space-budget.js'
 
 /** What all images of one job share: lanes, running downloads, requests. */
 export interface Run {
@@ -13,10 +15,15 @@ export interface Run {
   readonly requests: Requests
   readonly holdings: HoldingsDeps
   readonly fetching: FetchDeps
+  readonly space?: SpaceBudget
 }
 
 /** The same for one of them: its signal ends when the run does, or when its own failure is settled. */
-export type ImageRun = Run & { readonly signal: AbortSignal }
+export type ImageRun = Run & {
+  readonly signal: AbortSignal
+  /** The root that the reference gets, whatever its tag names in the registry. */
+  readonly pinned?: Digest
+}
 
 export function openRun(request: PullRequest, deps: PullDeps): Run {
   const { options, hooks = {}, registry } = deps
@@ -30,5 +37,6 @@ export function openRun(request: PullRequest, deps: PullDeps): Run {
     isPresent: async (descriptor, signal) => (await presentBlobs([descriptor], deps, signal)).has(descriptor.digest),
     durability: options.durability,
   }
-  return { request, deps, requests: new Requests(common), holdings: deps, fetching }
+  const space = deps.disk && new SpaceBudget(deps.disk)
+  return { request, deps, requests: new Requests(common), holdings: deps, fetching, ...(space && { space }) }
 }

@@ -25,7 +25,7 @@ export interface TestPull {
   /** How often index.json would have been written, with the log's position each time. */
   readonly materialised: readonly number[]
   pull(
-    references: readonly string[],
+    references: PullRequest['references'],
     changes?: Partial<Omit<PullRequest, 'references' | 'onProgress'>>,
   ): Promise<PullReport>
   close(): Promise<void>
