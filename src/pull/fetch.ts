@@ -8,7 +8,7 @@ import type { RetryPolicy } from '../options.js'
 import type { Pool } from '../pool/pool.js'
 import type { Durability, FetchBlobValue } from '../pool/tasks.js'
 import type { Registry } from '../registry/registry.js'
-import { fromAbortable } from './abortable.js'
+import type { Jobs } from './abortable.js'
 import type { Lanes } from './lanes.js'
 import type { OnProgress } from './progress.js'
 import type { Recorder } from './recorder.js'
@@ -23,6 +23,7 @@ export interface FetchDeps {
   readonly claims: Claims
   readonly recorder: Recorder
   readonly lanes: Lanes
+  readonly jobs: Jobs
   readonly inFlight: SingleFlight<FetchedBlob>
   /** Whether another process has committed the blob while we waited for its claim. */
   readonly isPresent: (descriptor: Descriptor, signal: AbortSignal) => Promise<boolean>
@@ -87,25 +88,27 @@ function fetchOne(reference: Reference, descriptor: Descriptor, deps: FetchDeps)
     reached = bytes
     onProgress({ type: 'blob-progress', digest, size: descriptor.size, bytes })
   }
-  return fromAbortable((signal) => trySources({ reference, descriptor, onBytes, signal }, deps)).pipe(
-    retryWhenUseful(retry, {
-      ...hooks,
-      progressed: () => {
-        const progressed = reached - reachedBefore >= PROGRESS_BYTES
-        reachedBefore = reached
-        return progressed
-      },
-      onRetry: ({ attempt, delayMs, error }) => {
-        const { host } = error.details
-        if (typeof host === 'string') pauseLane(lanes, host, error)
-        onProgress({ type: 'blob-retry', digest, attempt, delayMs, failure: toFailure(error) })
-      },
-    }),
-    catchError((error: unknown) => {
-      onProgress({ type: 'blob-failed', digest, failure: toFailure(error) })
-      return throwError(() => error)
-    }),
-  )
+  return deps.jobs
+    .run((signal) => trySources({ reference, descriptor, onBytes, signal }, deps))
+    .pipe(
+      retryWhenUseful(retry, {
+        ...hooks,
+        progressed: () => {
+          const progressed = reached - reachedBefore >= PROGRESS_BYTES
+          reachedBefore = reached
+          return progressed
+        },
+        onRetry: ({ attempt, delayMs, error }) => {
+          const { host } = error.details
+          if (typeof host === 'string') pauseLane(lanes, host, error)
+          onProgress({ type: 'blob-retry', digest, attempt, delayMs, failure: toFailure(error) })
+        },
+      }),
+      catchError((error: unknown) => {
+        onProgress({ type: 'blob-failed', digest, failure: toFailure(error) })
+        return throwError(() => error)
+      }),
+    )
 }
 
 interface Wanted {

@@ -32,6 +32,11 @@ export class Lanes {
     this.#lane(host).pause(ms)
   }
 
+  /** Ends all pauses: a run that is over must not keep its process waiting for one. */
+  end(): void {
+    for (const lane of this.#lanes.values()) lane.end()
+  }
+
   #lane(host: string): Lane {
     const existing = this.#lanes.get(host)
     if (existing !== undefined) return existing
@@ -77,7 +82,14 @@ class Lane {
     if (now + ms <= this.#pausedUntil) return
     this.#pausedUntil = now + ms
     this.#wakeUp?.unsubscribe()
-    this.#wakeUp = this.#scheduler.schedule(() => this.#letIn(), ms)
+    this.#wakeUp = this.#scheduler.schedule(() => this.end(), ms)
+  }
+
+  /** The pause is over when its timer says so: by the clock it may not be yet, and nobody would look a second time. */
+  end(): void {
+    this.#wakeUp?.unsubscribe()
+    this.#pausedUntil = 0
+    this.#letIn()
   }
 
   #slot(): Slot {

@@ -13,6 +13,12 @@ export interface Fetched {
   readonly blobs: number
 }
 
+export const NOTHING: Fetched = { bytes: 0, blobs: 0 }
+
+export function sumOf(...parts: readonly Fetched[]): Fetched {
+  return parts.reduce((sum, { bytes, blobs }) => ({ bytes: sum.bytes + bytes, blobs: sum.blobs + blobs }), NOTHING)
+}
+
 /** Steps 4 to 6 for configs and layers. Idempotent: what is present is not fetched. */
 export async function fetchLeaves(
   reference: Reference,

@@ -7,7 +7,7 @@ import { isImageConfigType } from '../oci/media-type.js'
 import { hostPlatform, type Platform, parsePlatform, parsePlatformObject, rankPlatforms } from '../oci/platform.js'
 import { formatReference, type Reference } from '../oci/reference.js'
 import { parseStrictJson } from '../oci/strict-json.js'
-import { fetchLeaves } from './leaves.js'
+import { type Fetched, fetchLeaves, NOTHING } from './leaves.js'
 import { type ImagePlan, platformName, type WantedPlatforms } from './plan.js'
 import type { ImageRun } from './run.js'
 
@@ -52,13 +52,14 @@ function readPlatform(name: string): Platform | undefined {
 /**
  * A plain image is made for one platform, and only its config says which. When the user named platforms, that is looked
  * at before any layer is fetched.
+ * @returns what had to be fetched for that.
  * @throws HearthError PLATFORM_UNKNOWN when it is another one.
  */
-export async function checkPlatform(reference: Reference, plan: ImagePlan, run: ImageRun): Promise<void> {
+export async function checkPlatform(reference: Reference, plan: ImagePlan, run: ImageRun): Promise<Fetched> {
   const { wanted } = run.request
   const config = plainConfig(plan)
-  if (wanted === 'all' || config === undefined) return
-  await fetchLeaves(reference, { leaves: [config] }, run)
+  if (wanted === 'all' || config === undefined) return NOTHING
+  const fetched = await fetchLeaves(reference, { leaves: [config] }, run)
   const [platform] = await readPlatforms(config, run.deps.blobs)
   for (const asked of wanted) {
     if (rankPlatforms(asked, platform === undefined ? [] : [{ platform }]).length > 0) continue
@@ -67,6 +68,7 @@ export async function checkPlatform(reference: Reference, plan: ImagePlan, run: 
     const message = `${formatReference(reference)} was made for ${actual} alone, not for ${expected}`
     throw new HearthError('PLATFORM_UNKNOWN', message, { expected, actual })
   }
+  return fetched
 }
 
 /** What a plain image's config says it was made for; nothing for artifacts. */

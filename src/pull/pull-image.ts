@@ -1,12 +1,15 @@
+import type { ReadyIngest } from '../blobs/blob-store.js'
+import { HearthError } from '../errors.js'
 import type { ReferenceRecord } from '../log/event-log.js'
 import type { ReferenceSet } from '../log/events.js'
 import type { Digest } from '../oci/digest.js'
 import { formatReference, type Reference } from '../oci/reference.js'
-import { type Fetched, fetchLeaves } from './leaves.js'
+import { type Fetched, fetchLeaves, NOTHING, sumOf } from './leaves.js'
 import { type ImagePlan, planImage } from './plan.js'
 import { checkPlatform, plainPlatforms, withKnownPlatforms } from './platforms.js'
 import { readImage } from './read-image.js'
 import type { PulledImage } from './report.js'
+import type { AskedManifest } from './requests.js'
 import { type Resolution, resolve } from './resolve.js'
 import type { ImageRun } from './run.js'
 
@@ -39,43 +42,53 @@ export async function pullImage(requested: string, reference: Reference, run: Im
   }
 }
 
+interface Completed {
+  readonly event: ReferenceSet
+  readonly fetched: Fetched
+}
+
 /** Steps 3 to 7. Once more when another process added platforms to the same root meanwhile: the union is recorded. */
 async function complete(
   reference: Reference,
   resolution: Resolution,
   known: ReferenceRecord | undefined,
   run: ImageRun,
-): Promise<{ readonly event: ReferenceSet; readonly fetched: Fetched }> {
+): Promise<Completed> {
   const wanted = withKnownPlatforms(run.request.wanted, known, resolution.root)
   const offline = run.request.policy === 'never'
   const { signal } = run
   const manifests = await readImage(reference, resolution, { wanted, offline, signal }, { ...run.holdings, ...run })
   const plan = planImage(manifests.found, wanted)
-  if (run.request.strict) await checkPlatform(reference, plan, run)
+  const config = run.request.strict ? await checkPlatform(reference, plan, run) : NOTHING
   const leaves = await fetchLeaves(reference, plan, run)
-  const staged = await commitManifests(plan, manifests.fetched, run)
+  const committed = await commitManifests(plan, manifests.fetched, run)
   const event = await describe(reference, plan, run)
+  // The last moment to stop: from here on the image is there.
+  if (signal.aborted) throw new HearthError('ABORTED', 'stopped')
   const outdatedBy = await recordReference(event, known, run)
-  if (outdatedBy !== undefined) return complete(reference, resolution, outdatedBy, run)
-  return { event, fetched: { bytes: leaves.bytes + staged.bytes, blobs: leaves.blobs + staged.blobs } }
+  const fetched = sumOf(config, leaves, committed)
+  if (outdatedBy === undefined) return { event, fetched }
+  const again = await complete(reference, resolution, outdatedBy, run)
+  return { event: again.event, fetched: sumOf(fetched, again.fetched) }
 }
 
 /** Step 6 for manifests, which are in memory already: children before parents, after all leaves. */
 async function commitManifests(
   plan: ImagePlan,
-  fetched: ReadonlyMap<Digest, Uint8Array>,
+  fetched: ReadonlyMap<Digest, AskedManifest>,
   { deps }: ImageRun,
 ): Promise<Fetched> {
-  const commits: Promise<void>[] = []
+  const staged: { readonly ingest: ReadyIngest; readonly mediaType: string }[] = []
   for (const { descriptor } of plan.manifests) {
-    const bytes = fetched.get(descriptor.digest)
-    if (bytes === undefined) continue
-    const ingest = await deps.blobs.stage(descriptor.digest, bytes)
-    // The recorder keeps their order, in one group or in several.
-    commits.push(deps.recorder.commitBlob(ingest, descriptor.mediaType))
+    const asked = fetched.get(descriptor.digest)
+    if (asked === undefined) continue
+    staged.push({ ingest: await deps.blobs.stage(descriptor.digest, asked.bytes), mediaType: descriptor.mediaType })
   }
-  await Promise.all(commits)
-  return { bytes: [...fetched.values()].reduce((sum, { length }) => sum + length, 0), blobs: fetched.size }
+  // Begun and awaited in one go: a commit that fails while nobody waits for it yet would end the process. The recorder
+  // keeps their order, in one group or in several.
+  await Promise.all(staged.map(({ ingest, mediaType }) => deps.recorder.commitBlob(ingest, mediaType)))
+  const received = [...fetched.values()].map((asked) => asked.received).filter((bytes) => bytes > 0)
+  return { bytes: received.reduce((sum, bytes) => sum + bytes, 0), blobs: received.length }
 }
 
 async function describe(reference: Reference, plan: ImagePlan, run: ImageRun): Promise<ReferenceSet> {

@@ -12,7 +12,7 @@
  *
  * 1 to 6 are safe to repeat, 7 is the moment it becomes true, 8 can always be made again from 7.
  */
-import { catchError, from, mergeMap, of } from 'rxjs'
+import { catchError, firstValueFrom, from, mergeMap, of, timeout } from 'rxjs'
 import type { BlobStore, Claims, Leases } from '../blobs/blob-store.js'
 import type { DiskSpace } from '../blobs/disk-space.js'
 import { HearthError, isHearthError, toFailure } from '../errors.js'
@@ -22,7 +22,7 @@ import { formatReference, parseReference } from '../oci/reference.js'
 import type { PullPolicy, ResolvedOptions } from '../options.js'
 import type { Pool } from '../pool/pool.js'
 import type { Registry } from '../registry/registry.js'
-import { collect, fromAbortable } from './abortable.js'
+import { collect } from './abortable.js'
 import type { WantedPlatforms } from './plan.js'
 import type { OnProgress } from './progress.js'
 import { pullImage } from './pull-image.js'
@@ -33,6 +33,8 @@ import { openRun } from './run.js'
 
 /** Images resolved and planned at once: their small requests wait in the hosts' lanes anyway. */
 const IMAGES_AT_ONCE = 64
+/** What an abort waits for at most: a disk that takes longer to flush is left to finish by itself. */
+const STOP_WITHIN_MS = 1500
 
 export interface PullDeps {
   readonly registry: Registry
@@ -82,13 +84,15 @@ export async function pull(request: PullRequest, deps: PullDeps): Promise<PullRe
   const images = from(targets.entries()).pipe(
     mergeMap(
       ([place, target]) =>
-        fromAbortable((signal) => pullOne(target, signal)).pipe(
-          catchError((error: unknown) => {
-            if (request.failFast) others.abort()
-            return of(failed(target.reference, error, request.onProgress))
-          }),
-          mergeMap((result) => of({ place, result })),
-        ),
+        run.jobs
+          .run((signal) => pullOne(target, signal))
+          .pipe(
+            catchError((error: unknown) => {
+              if (request.failFast) others.abort()
+              return of(failed(target.reference, error, request.onProgress))
+            }),
+            mergeMap((result) => of({ place, result })),
+          ),
       IMAGES_AT_ONCE,
     ),
   )
@@ -106,6 +110,10 @@ export async function pull(request: PullRequest, deps: PullDeps): Promise<PullRe
     const placed = await collect(images, request.signal)
     return { results: placed.toSorted((a, b) => a.place - b.place).map(({ result }) => result) }
   } finally {
+    // What was asked to stop may be in the middle of a commit: nothing goes on behind the caller's back.
+    const stopped = from(run.jobs.ended())
+    await firstValueFrom(stopped.pipe(timeout({ first: STOP_WITHIN_MS, with: () => of(undefined) })))
+    run.lanes.end()
     await deps.recorder.flush()
   }
 }

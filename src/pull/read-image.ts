@@ -1,12 +1,12 @@
 import type { BlobStore } from '../blobs/blob-store.js'
-import { HearthError } from '../errors.js'
+import { HearthError, isHearthError } from '../errors.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
 import { type Index, MAX_MANIFEST_BYTES, parseManifest } from '../oci/manifest.js'
 import { formatReference, type Reference } from '../oci/reference.js'
 import { type HoldingsDeps, presentBlobs } from './holdings.js'
 import { type PlannedManifest, selectChildren, type WantedPlatforms } from './plan.js'
-import type { Requests } from './requests.js'
+import type { AskedManifest, Requests } from './requests.js'
 import type { Resolution } from './resolve.js'
 
 /** Indexes may hold indexes. Deeper than this is no image but an attack. */
@@ -31,7 +31,7 @@ export interface ImageManifests {
   /** The root first, parents before children. */
   readonly found: readonly PlannedManifest[]
   /** Those that the cache lacks, as the registry sent them. */
-  readonly fetched: ReadonlyMap<Digest, Uint8Array>
+  readonly fetched: ReadonlyMap<Digest, AskedManifest>
 }
 
 /**
@@ -44,12 +44,12 @@ export async function readImage(
   options: ReadImageOptions,
   deps: ReadImageDeps,
 ): Promise<ImageManifests> {
-  const fetched = new Map<Digest, Uint8Array>()
+  const fetched = new Map<Digest, AskedManifest>()
   const found = await walkManifests(reference, resolution.root, {
     select: (index) => selectChildren(index, options.wanted),
     read: async (level) => {
       const read = await readLevel(reference, level, { resolution, ...options }, deps)
-      for (const { manifest, bytes } of read) if (bytes !== undefined) fetched.set(manifest.descriptor.digest, bytes)
+      for (const { manifest, asked } of read) if (asked !== undefined) fetched.set(manifest.descriptor.digest, asked)
       return read.map(({ manifest }) => manifest)
     },
   })
@@ -90,7 +90,7 @@ export async function walkManifests(
   return found
 }
 
-type ReadManifest = { readonly manifest: PlannedManifest; readonly bytes?: Uint8Array }
+type ReadManifest = { readonly manifest: PlannedManifest; readonly asked?: AskedManifest }
 
 async function readLevel(
   reference: Reference,
@@ -100,14 +100,22 @@ async function readLevel(
 ): Promise<ReadManifest[]> {
   const present = await presentBlobs(level, deps, options.signal)
   const read = async (descriptor: Descriptor): Promise<ReadManifest> => {
-    if (present.has(descriptor.digest)) {
-      const bytes = await deps.blobs.read(descriptor.digest, { maxBytes: MAX_MANIFEST_BYTES })
-      return { manifest: { descriptor, parsed: parseManifest(bytes, descriptor.mediaType) } }
-    }
-    const bytes = await fetchManifest(reference, descriptor, options, deps)
-    return { manifest: { descriptor, parsed: parseManifest(bytes, descriptor.mediaType) }, bytes }
+    const held = present.has(descriptor.digest) ? await readHeld(descriptor, deps) : undefined
+    if (held !== undefined) return { manifest: { descriptor, parsed: parseManifest(held, descriptor.mediaType) } }
+    const asked = await fetchManifest(reference, descriptor, options, deps)
+    return { manifest: { descriptor, parsed: parseManifest(asked.bytes, descriptor.mediaType) }, asked }
   }
   return Promise.all(level.map(read))
+}
+
+/** Undefined when it is damaged although nothing about its file has changed, or gone meanwhile: then it is fetched again. */
+async function readHeld({ digest }: Descriptor, { blobs }: ReadImageDeps): Promise<Uint8Array | undefined> {
+  try {
+    return await blobs.read(digest, { maxBytes: MAX_MANIFEST_BYTES })
+  } catch (error) {
+    if (isHearthError(error, 'DIGEST_MISMATCH') || isHearthError(error, 'BLOB_UNKNOWN')) return undefined
+    throw error
+  }
 }
 
 async function fetchManifest(
@@ -115,21 +123,18 @@ async function fetchManifest(
   descriptor: Descriptor,
   { resolution, offline, signal }: ReadImageOptions & { readonly resolution: Resolution },
   { requests }: ReadImageDeps,
-): Promise<Uint8Array> {
+): Promise<AskedManifest> {
   const { digest, size } = descriptor
-  if (resolution.fetched?.descriptor.digest === digest) return resolution.fetched.bytes
+  if (resolution.fetched?.descriptor.digest === digest) return resolution.fetched
   if (offline) {
     const where = { digest, reference: formatReference(reference) }
     throw new HearthError('BLOB_UNKNOWN', `manifest ${digest} is not in the cache, and asking was forbidden`, where)
   }
-  const { bytes } = await requests.manifest(reference, digest, signal)
-  if (bytes.length === size) return bytes
-  const details = { digest, expected: size, actual: bytes.length }
-  throw new HearthError(
-    'SIZE_MISMATCH',
-    `manifest ${digest} has ${bytes.length} bytes, its parent says ${size}`,
-    details,
-  )
+  const asked = await requests.manifest(reference, digest, signal)
+  const actual = asked.bytes.length
+  if (actual === size) return asked
+  const message = `manifest ${digest} has ${actual} bytes, its parent says ${size}`
+  throw new HearthError('SIZE_MISMATCH', message, { digest, expected: size, actual })
 }
 
 function distinct(descriptors: readonly Descriptor[]): Descriptor[] {

@@ -6,7 +6,7 @@ import type { Digest } from '../oci/digest.js'
 import { formatReference, type Reference, repositoryName } from '../oci/reference.js'
 import type { RetryPolicy } from '../options.js'
 import type { FetchedManifest, Registry } from '../registry/registry.js'
-import { collect, fromAbortable } from './abortable.js'
+import { collect, type Jobs } from './abortable.js'
 import type { Lanes } from './lanes.js'
 import type { OnProgress } from './progress.js'
 import { type RetryHooks, retryWhenUseful } from './retry.js'
@@ -15,10 +15,14 @@ import { SingleFlight } from './single-flight.js'
 export interface RequestsDeps {
   readonly registry: Registry
   readonly lanes: Lanes
+  readonly jobs: Jobs
   readonly retry: RetryPolicy
   readonly hooks: Pick<RetryHooks, 'random' | 'scheduler'>
   readonly onProgress: OnProgress
 }
+
+/** `received`: bytes that came over the network for this caller; 0 for one who joined another's request. */
+export type AskedManifest = FetchedManifest & { readonly received: number }
 
 /** The small requests of a run: each in its host's lane, retried while that is useful, and asked once for all who want it. */
 export class Requests {
@@ -33,24 +37,23 @@ export class Requests {
   resolve(reference: Reference, signal: AbortSignal): Promise<Descriptor> {
     const name = formatReference(reference)
     const { registry } = this.#deps
-    const job = this.#politely(reference, (own) => registry.resolve(reference, { signal: own }))
-    return one(
-      this.#resolutions.run(name, () => job),
-      signal,
-    )
+    const job = () => this.#politely(reference, (own) => registry.resolve(reference, { signal: own }))
+    return one(this.#resolutions.run(name, job), signal)
   }
 
   /** The manifest under `digest`, else under the reference's own digest or tag. */
-  manifest(reference: Reference, digest: Digest | undefined, signal: AbortSignal): Promise<FetchedManifest> {
+  async manifest(reference: Reference, digest: Digest | undefined, signal: AbortSignal): Promise<AskedManifest> {
     const key = digest === undefined ? formatReference(reference) : `${repositoryName(reference)}@${digest}`
     const { registry } = this.#deps
-    const job = this.#politely(reference, (own) =>
-      registry.manifest(reference, { signal: own, ...(digest !== undefined && { digest }) }),
-    )
-    return one(
-      this.#manifests.run(key, () => job),
-      signal,
-    )
+    let joined = true
+    const shared = this.#manifests.run(key, () => {
+      joined = false
+      return this.#politely(reference, (own) =>
+        registry.manifest(reference, { signal: own, ...(digest !== undefined && { digest }) }),
+      )
+    })
+    const fetched = await one(shared, signal)
+    return { ...fetched, received: joined ? 0 : fetched.bytes.length }
   }
 
   /** Every tag of the reference's repository. */
@@ -63,7 +66,7 @@ export class Requests {
   }
 
   #politely<T>(reference: Reference, ask: (signal: AbortSignal) => Promise<T>): Observable<T> {
-    const { lanes, retry, hooks, onProgress } = this.#deps
+    const { lanes, jobs, retry, hooks, onProgress } = this.#deps
     const host = reference.registry
     const inLane = async (signal: AbortSignal): Promise<T> => {
       const slot = await lanes.enter(host, signal)
@@ -73,7 +76,7 @@ export class Requests {
         slot.leave()
       }
     }
-    return fromAbortable(inLane).pipe(
+    return jobs.run(inLane).pipe(
       retryWhenUseful(retry, {
         ...hooks,
         onRetry: ({ attempt, delayMs, error }) => {

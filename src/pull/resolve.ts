@@ -4,13 +4,12 @@ import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
 import { formatReference, type Reference } from '../oci/reference.js'
 import type { PullPolicy } from '../options.js'
-import type { FetchedManifest } from '../registry/registry.js'
-import type { Requests } from './requests.js'
+import type { AskedManifest, Requests } from './requests.js'
 
 /** What a reference names, and its bytes if they had to be asked for anyway. */
 export interface Resolution {
   readonly root: Descriptor
-  readonly fetched?: FetchedManifest
+  readonly fetched?: AskedManifest
   /** Why the registry could not be asked although the policy wanted it: what the cache has is used instead. */
   readonly unchecked?: Failure
 }
@@ -72,7 +71,7 @@ export async function resolve(reference: Reference, options: ResolveOptions, req
   }
 }
 
-function fetchRoot(fetched: FetchedManifest): Resolution {
+function fetchRoot(fetched: AskedManifest): Resolution {
   return { root: fetched.descriptor, fetched }
 }
 

@@ -1,4 +1,5 @@
 import type { Digest } from '../oci/digest.js'
+import { Jobs } from './abortable.js'
 import type { FetchDeps, FetchedBlob } from './fetch.js'
 import type { HoldingsDeps } from './holdings.js'
 import { presentBlobs } from './holdings.js'
@@ -12,6 +13,8 @@ import { SpaceBudget } from './space-budget.js'
 export interface Run {
   readonly request: PullRequest
   readonly deps: PullDeps
+  readonly jobs: Jobs
+  readonly lanes: Lanes
   readonly requests: Requests
   readonly holdings: HoldingsDeps
   readonly fetching: FetchDeps
@@ -29,7 +32,8 @@ export function openRun(request: PullRequest, deps: PullDeps): Run {
   const { options, hooks = {}, registry } = deps
   const { onProgress } = request
   const lanes = new Lanes(options.jobs, hooks.scheduler)
-  const common = { registry, lanes, retry: options.retry, hooks, onProgress }
+  const jobs = new Jobs()
+  const common = { registry, lanes, jobs, retry: options.retry, hooks, onProgress }
   const fetching: FetchDeps = {
     ...deps,
     ...common,
@@ -38,5 +42,6 @@ export function openRun(request: PullRequest, deps: PullDeps): Run {
     durability: options.durability,
   }
   const space = deps.disk && new SpaceBudget(deps.disk)
-  return { request, deps, requests: new Requests(common), holdings: deps, fetching, ...(space && { space }) }
+  const requests = new Requests(common)
+  return { request, deps, jobs, lanes, requests, holdings: deps, fetching, ...(space && { space }) }
 }

@@ -63,6 +63,26 @@ describe('Lanes', () => {
     assert.equal(enteredAt, 7000)
   })
 
+  it('lets the next in after a pause even if the clock is late', async () => {
+    const scheduler = new VirtualTimeScheduler()
+    // Timers and clocks round differently, and clocks are set back.
+    scheduler.now = () => scheduler.frame - 1
+    const lanes = new Lanes(1, scheduler)
+    lanes.pause('a', 100)
+    const entered = lanes.enter('a', never)
+    scheduler.flush()
+    await entered
+  })
+
+  it('has no timer left when it is ended, and lets in who waited', async () => {
+    const lanes = new Lanes(1)
+    lanes.pause('a', 60_000)
+    const entered = lanes.enter('a', never)
+    lanes.end()
+    await entered
+    assert.ok(!process.getActiveResourcesInfo().includes('Timeout'))
+  })
+
   it('pauses one host alone', async () => {
     const lanes = new Lanes(1, new VirtualTimeScheduler())
     lanes.pause('a', 7000)

@@ -24,10 +24,7 @@ export interface TestPull {
   readonly progress: readonly ProgressEvent[]
   /** How often index.json would have been written, with the log's position each time. */
   readonly materialised: readonly number[]
-  pull(
-    references: PullRequest['references'],
-    changes?: Partial<Omit<PullRequest, 'references' | 'onProgress'>>,
-  ): Promise<PullReport>
+  pull(references: PullRequest['references'], changes?: Partial<Omit<PullRequest, 'references'>>): Promise<PullReport>
   close(): Promise<void>
 }
 
@@ -79,8 +76,11 @@ export function aPull(root: string, testOptions: TestPullOptions = {}): TestPull
           wanted: [parsePlatform('linux/amd64')],
           strict: false,
           policy: 'missing',
-          onProgress: (event) => progress.push(event),
           ...changes,
+          onProgress: (event) => {
+            progress.push(event)
+            changes.onProgress?.(event)
+          },
         },
         { registry, pool, blobs, claims, leases, log, recorder, options, boot: 'boot' },
       ),
