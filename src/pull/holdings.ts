@@ -4,7 +4,9 @@ import type { BlobRecord, EventLog } from '../log/event-log.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
 import type { Pool } from '../pool/pool.js'
+import { collect, type Jobs } from './abortable.js'
 import type { Recorder } from './recorder.js'
+import type { SingleFlight } from './single-flight.js'
 
 export interface HoldingsDeps {
   readonly log: EventLog
@@ -13,6 +15,9 @@ export interface HoldingsDeps {
   readonly pool: Pool
   readonly recorder: Recorder
   readonly boot: string
+  readonly jobs: Jobs
+  /** Images that share a blob wait for one look at it. */
+  readonly verifying: SingleFlight<Digest | undefined>
 }
 
 /**
@@ -28,6 +33,7 @@ export async function presentBlobs(
   deps: HoldingsDeps,
   signal?: AbortSignal,
 ): Promise<ReadonlySet<Digest>> {
+  if (wanted.length === 0) return new Set()
   const digests = new Set(wanted.map(({ digest }) => digest))
   await deps.leases.lease(digests)
   const records = await deps.log.hold((log) => log.blobs(digests), { ...(signal && { signal }) })
@@ -39,8 +45,11 @@ export async function presentBlobs(
     if (isSound(records.get(descriptor.digest), stat, deps.boot)) present.add(descriptor.digest)
     else doubtful.push(descriptor)
   }
-  const verified = await Promise.all(doubtful.map((descriptor) => verifyOnce(descriptor, deps, signal)))
-  for (const digest of verified) if (digest !== undefined) present.add(digest)
+  const verified = doubtful.map((descriptor) => {
+    const job = () => deps.jobs.run((own) => verify(descriptor, deps, own))
+    return collect(deps.verifying.run(descriptor.digest, job), signal)
+  })
+  for (const digest of (await Promise.all(verified)).flat()) if (digest !== undefined) present.add(digest)
   return present
 }
 
@@ -50,28 +59,27 @@ export function isSound(record: BlobRecord | undefined, stat: BlobStat, boot: st
   return record.durable || record.boot === boot
 }
 
-async function verifyOnce(
+async function verify(
   { digest, size, mediaType }: Descriptor,
-  deps: HoldingsDeps,
-  signal?: AbortSignal,
+  { blobs, boot, pool, recorder }: HoldingsDeps,
+  signal: AbortSignal,
 ): Promise<Digest | undefined> {
-  const before = await deps.blobs.stat(digest)
+  const before = await blobs.stat(digest)
   try {
-    const path = deps.blobs.pathOf(digest)
-    await deps.pool.verifyBlob({ kind: 'verify-blob', path, digest, size }, { ...(signal && { signal }) })
+    await pool.verifyBlob({ kind: 'verify-blob', path: blobs.pathOf(digest), digest, size }, { signal })
   } catch (error) {
     // Damaged, or gone meanwhile: it is fetched again, and the commit replaces what stands there.
     if (isHearthError(error, 'DIGEST_MISMATCH') || isHearthError(error, 'SIZE_MISMATCH')) return undefined
     if (isHearthError(error, 'BLOB_UNKNOWN')) return undefined
     throw error
   }
-  const stat = await deps.blobs.stat(digest)
+  const stat = await blobs.stat(digest)
   // Replaced while it was hashed: what was read is not what stands there.
   if (stat === undefined || stat.mtimeMs !== before?.mtimeMs) return undefined
-  const { boot } = deps
-  await deps.recorder.record(async () => [
-    // Not known to be on disk: nobody fsynced it for us.
-    { type: 'BlobCommitted', digest, size, mtimeMs: stat.mtimeMs, mediaType, durable: false, boot },
-  ])
+  await recorder.record(async (log) => {
+    // Whoever committed it just now knows more: that it is on the disk.
+    if (isSound((await log.blobs([digest])).get(digest), stat, boot)) return []
+    return [{ type: 'BlobCommitted', digest, size, mtimeMs: stat.mtimeMs, mediaType, durable: false, boot }]
+  })
   return digest
 }

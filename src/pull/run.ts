@@ -34,14 +34,16 @@ export function openRun(request: PullRequest, deps: PullDeps): Run {
   const lanes = new Lanes(options.jobs, hooks.scheduler)
   const jobs = new Jobs()
   const common = { registry, lanes, jobs, retry: options.retry, hooks, onProgress }
+  const holdings: HoldingsDeps = { ...deps, jobs, verifying: new SingleFlight() }
   const fetching: FetchDeps = {
     ...deps,
     ...common,
     inFlight: new SingleFlight<FetchedBlob>(),
-    isPresent: async (descriptor, signal) => (await presentBlobs([descriptor], deps, signal)).has(descriptor.digest),
+    isPresent: async (descriptor, signal) =>
+      (await presentBlobs([descriptor], holdings, signal)).has(descriptor.digest),
     durability: options.durability,
   }
   const space = deps.disk && new SpaceBudget(deps.disk)
   const requests = new Requests(common)
-  return { request, deps, jobs, lanes, requests, holdings: deps, fetching, ...(space && { space }) }
+  return { request, deps, jobs, lanes, requests, holdings, fetching, ...(space && { space }) }
 }
