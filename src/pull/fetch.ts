@@ -1,9 +1,9 @@
 import { catchError, defer, distinct, from, mergeMap, type Observable, throwError } from 'rxjs'
 import type { BlobStore, Claim, Claims } from '../blobs/blob-store.js'
-import { ERRORS, type HearthError, isHearthError, toFailure } from '../errors.js'
+import { ERRORS, HearthError, isHearthError, toFailure } from '../errors.js'
 import type { BlobSource } from '../oci/blob-source.js'
 import type { Descriptor } from '../oci/descriptor.js'
-import type { Reference } from '../oci/reference.js'
+import { type Reference, repositoryName } from '../oci/reference.js'
 import type { RetryPolicy } from '../options.js'
 import type { Pool } from '../pool/pool.js'
 import type { Durability, FetchBlobValue } from '../pool/tasks.js'
@@ -25,7 +25,7 @@ export interface FetchDeps {
   readonly lanes: Lanes
   readonly jobs: Jobs
   readonly inFlight: SingleFlight<FetchedBlob>
-  /** Whether another process has committed the blob while we waited for its claim. */
+  /** Whether somebody has committed the blob since it was planned. */
   readonly isPresent: (descriptor: Descriptor, signal: AbortSignal) => Promise<boolean>
   readonly retry: RetryPolicy
   readonly hooks: Pick<RetryHooks, 'random' | 'scheduler'>
@@ -62,16 +62,19 @@ export function fetchBlobs(
   )
 }
 
-/** Joins a download of the same blob, if there is one. If that fails in its repository, ours may still have the blob. */
+/**
+ * Joins a download of the same blob, if there is one. If that fails in another repository, ours may still have the blob.
+ * An image that lies about the blob's size has a download of its own.
+ */
 function fetchShared(reference: Reference, descriptor: Descriptor, deps: FetchDeps): Observable<FetchedBlob> {
   let ours = false
-  const shared = deps.inFlight.run(descriptor.digest, () => {
+  const shared = deps.inFlight.run(`${descriptor.digest} ${descriptor.size}`, () => {
     ours = true
     return fetchOne(reference, descriptor, deps)
   })
   return shared.pipe(
     catchError((error: unknown) =>
-      ours || !isAboutTheSource(error)
+      ours || !isAboutTheSource(error) || error.details.repository === repositoryName(reference)
         ? throwError(() => error)
         : defer(() => fetchShared(reference, descriptor, deps)),
     ),
@@ -83,7 +86,7 @@ function fetchOne(reference: Reference, descriptor: Descriptor, deps: FetchDeps)
   const { retry, hooks, onProgress, lanes } = deps
   const { digest } = descriptor
   let reached = 0
-  let reachedBefore = 0
+  let furthest = 0
   const onBytes = (bytes: number): void => {
     reached = bytes
     onProgress({ type: 'blob-progress', digest, size: descriptor.size, bytes })
@@ -94,21 +97,28 @@ function fetchOne(reference: Reference, descriptor: Descriptor, deps: FetchDeps)
       retryWhenUseful(retry, {
         ...hooks,
         progressed: () => {
-          const progressed = reached - reachedBefore >= PROGRESS_BYTES
-          reachedBefore = reached
+          // Further than any attempt before: one that begins again from zero each time must not go on for ever.
+          const progressed = reached - furthest >= PROGRESS_BYTES
+          furthest = Math.max(furthest, reached)
           return progressed
         },
         onRetry: ({ attempt, delayMs, error }) => {
-          const { host } = error.details
-          if (typeof host === 'string') pauseLane(lanes, host, error)
+          // What is left of all sources' errors is the registry's own.
+          pauseLane(lanes, reference.registry, error)
           onProgress({ type: 'blob-retry', digest, attempt, delayMs, failure: toFailure(error) })
         },
       }),
       catchError((error: unknown) => {
-        onProgress({ type: 'blob-failed', digest, failure: toFailure(error) })
-        return throwError(() => error)
+        const failure = isHearthError(error) ? withRepository(error, reference) : error
+        onProgress({ type: 'blob-failed', digest, failure: toFailure(failure) })
+        return throwError(() => failure)
       }),
     )
+}
+
+function withRepository(error: HearthError, reference: Reference): HearthError {
+  const details = { ...error.details, repository: repositoryName(reference) }
+  return new HearthError(error.code, error.message, details, error)
 }
 
 interface Wanted {
@@ -124,8 +134,10 @@ async function trySources(wanted: Wanted, deps: FetchDeps): Promise<FetchedBlob>
   const sources = await deps.registry.blobSources(reference, descriptor.digest, { signal })
   let last: unknown = new TypeError('a registry has at least one source')
   for (const source of sources) {
+    // The registry's blobs and manifests share a lane, whatever its host is called: docker.io is registry-1.docker.io.
+    const lane = source === sources.at(-1) ? reference.registry : source.host
     try {
-      return await fetchFrom(source, wanted, deps)
+      return await fetchFrom(source, { ...wanted, lane }, deps)
     } catch (error) {
       if (!isAboutTheSource(error)) throw error
       last = error
@@ -135,15 +147,20 @@ async function trySources(wanted: Wanted, deps: FetchDeps): Promise<FetchedBlob>
 }
 
 /** Claimed on this machine, transferred, committed, recorded. The slot is given back before the disk is waited for. */
-async function fetchFrom(source: BlobSource, wanted: Wanted, deps: FetchDeps): Promise<FetchedBlob> {
+async function fetchFrom(
+  source: BlobSource,
+  wanted: Wanted & { readonly lane: string },
+  deps: FetchDeps,
+): Promise<FetchedBlob> {
   const { reference, descriptor, signal } = wanted
   const { digest, size, mediaType } = descriptor
-  const slot = await deps.lanes.enter(source.host, signal)
+  const slot = await deps.lanes.enter(wanted.lane, signal)
   let claim: Claim | undefined
   try {
     const onWait = (): void => deps.onProgress({ type: 'blob-waiting', digest, for: 'another-process' })
     claim = await deps.claims.claim(digest, { signal, onWait })
-    if (claim.waited && (await deps.isPresent(descriptor, signal))) {
+    // It may have come since it was planned: from another process, or for another image of this run.
+    if ((await deps.blobs.stat(digest)) !== undefined && (await deps.isPresent(descriptor, signal))) {
       deps.onProgress({ type: 'blob-done', digest, size, resumedBytes: size })
       return { descriptor, by: reference, received: 0 }
     }
