@@ -44,7 +44,9 @@ export function selectChildren(index: Index, wanted: WantedPlatforms): readonly 
 
 /** Pure. What is to be committed for one manifest: nothing for layers that may not be distributed by registries. */
 export function leavesOf(manifest: Manifest): readonly Descriptor[] {
-  return successors(manifest).filter(({ mediaType }) => !isNondistributableType(mediaType))
+  const isHeld = ({ mediaType }: Descriptor): boolean => !isNondistributableType(mediaType)
+  // Before doubles are left out: the same blob may be listed once as foreign and once not.
+  return successors({ ...manifest, layers: manifest.layers.filter(isHeld) })
 }
 
 /**

@@ -9,11 +9,14 @@ import { type PlannedManifest, selectChildren, type WantedPlatforms } from './pl
 import type { AskedManifest, Requests } from './requests.js'
 import type { Resolution } from './resolve.js'
 
-/** Indexes may hold indexes. Deeper than this is no image but an attack. */
-const MAX_DEPTH = 8
+// What exceeds these is no image but an attack. Not more than a removal walks (inventory/closure.ts): an image that could
+// be pulled but not walked would keep every blob for ever.
+/** Levels of indexes and manifests; the leaves below them are one more. */
+const MAX_LEVELS = 8
+/** Descriptors in all of an image's indexes and manifests. */
+const MAX_DESCRIPTORS = 10_000
 /** Manifests of one image stay in memory until they are committed. */
 const MAX_METADATA_BYTES = 64 * 1024 * 1024
-const MAX_MANIFESTS = 10_000
 
 export interface ReadImageDeps extends HoldingsDeps {
   readonly requests: Requests
@@ -76,14 +79,18 @@ export async function walkManifests(
   const found: PlannedManifest[] = []
   const seen = new Set<Digest>()
   let metadataBytes = 0
+  let descriptors = 1
   let level: readonly Descriptor[] = [root]
   for (let depth = 0; level.length > 0; depth++) {
     metadataBytes += level.reduce((sum, { size }) => sum + size, 0)
-    const tooMuch = depth > MAX_DEPTH || seen.size + level.length > MAX_MANIFESTS || metadataBytes > MAX_METADATA_BYTES
-    if (tooMuch) throw tooLarge(reference)
+    if (depth === MAX_LEVELS || metadataBytes > MAX_METADATA_BYTES) throw tooLarge(reference)
     for (const { digest } of level) seen.add(digest)
     const manifests = await read(level)
-    found.push(...manifests)
+    for (const manifest of manifests) {
+      found.push(manifest)
+      descriptors += listed(manifest)
+    }
+    if (descriptors > MAX_DESCRIPTORS) throw tooLarge(reference)
     const children = manifests.flatMap(({ parsed }) => (parsed.kind === 'index' ? select(parsed) : []))
     level = distinct(children.filter(({ digest }) => !seen.has(digest)))
   }
@@ -135,6 +142,11 @@ async function fetchManifest(
   if (actual === size) return asked
   const message = `manifest ${digest} has ${actual} bytes, its parent says ${size}`
   throw new HearthError('SIZE_MISMATCH', message, { digest, expected: size, actual })
+}
+
+function listed({ parsed }: PlannedManifest): number {
+  if (parsed.kind === 'opaque') return 0
+  return parsed.kind === 'index' ? parsed.manifests.length : parsed.layers.length + 1
 }
 
 function distinct(descriptors: readonly Descriptor[]): Descriptor[] {
