@@ -9,17 +9,20 @@ export class Lazy<T> {
 
   /** A failure to make it is not remembered: the next caller tries again. */
   get(): Promise<T> {
-    this.#made ??= this.#make().catch((error: unknown) => {
-      this.#made = undefined
+    if (this.#made !== undefined) return this.#made
+    const made = this.#make().catch((error: unknown) => {
+      if (this.#made === made) this.#made = undefined
       throw error
     })
-    return this.#made
+    this.#made = made
+    return made
   }
 
-  /** Ends it with `end` if it was made, and forgets it. */
+  /** Ends it with `end` if it was made, and forgets it: whoever asks from now on gets another one. */
   async close(end: (made: T) => Promise<void>): Promise<void> {
-    const made = await this.#made?.catch(() => undefined)
+    const made = this.#made
     this.#made = undefined
-    if (made !== undefined) await end(made)
+    const value = await made?.catch(() => undefined)
+    if (value !== undefined) await end(value)
   }
 }

@@ -1,4 +1,4 @@
-import { HearthError } from './errors.js'
+import { type ErrorDetails, HearthError } from './errors.js'
 import type { Durability } from './pool/tasks.js'
 
 /** When a pull asks the registry: `missing` only for names the cache lacks, `newer` with one HEAD per name, … */
@@ -87,6 +87,10 @@ export const DEFAULTS = Object.freeze({
   checkpointEveryBytes: 8 * 1024 * 1024,
 })
 
+const DURABILITIES: readonly Durability[] = ['full', 'relaxed']
+/** Node's timers take no more: a longer one would fire at once. */
+const MOST = 2 ** 31 - 1
+
 /** What options are resolved against: passed in, because this file reads nothing from outside. */
 export interface Surroundings {
   readonly env: Environment
@@ -96,22 +100,23 @@ export interface Surroundings {
 
 /**
  * Fills in what the caller left open.
- * @throws HearthError OPTION_INVALID for a number that makes no sense, or a certificate without its key.
+ * @throws HearthError OPTION_INVALID for an empty path, a number that makes no sense, a durability that does not exist, or a
+ *   certificate without its key.
  */
 export function resolveOptions(options: CacheOptions, surroundings: Surroundings): ResolvedOptions {
   const env = options.env ?? surroundings.env
-  const { certFile, keyFile } = options
-  if ((certFile === undefined) !== (keyFile === undefined)) {
-    throw new HearthError('OPTION_INVALID', 'a client certificate and its key are given together', {
-      option: 'certFile',
-    })
-  }
+  const { certFile, keyFile, durability = DEFAULTS.durability, path = cachePath(env, surroundings.home) } = options
+  // An empty variable in a script: as a path it would be the current folder.
+  demand(path !== '', 'path', 'the path of the cache is empty')
+  demand(DURABILITIES.includes(durability), 'durability', `durability is ${DURABILITIES.join(' or ')}`)
+  const both = (certFile === undefined) === (keyFile === undefined)
+  demand(both, 'certFile', 'a client certificate and its key are given together')
   const number = (name: NumberOption, least: number): number =>
     checkNumber(name, options[name] ?? DEFAULTS[name], least)
   return {
-    path: options.path ?? cachePath(env, surroundings.home),
+    path,
     jobs: number('jobs', 1),
-    durability: options.durability ?? DEFAULTS.durability,
+    durability,
     retry: resolveRetry(options.retry ?? {}),
     authFile: options.authFile,
     caFiles: options.caFiles ?? [],
@@ -152,7 +157,11 @@ function resolveRetry(given: Partial<RetryPolicy>): RetryPolicy {
 }
 
 function checkNumber(name: string, value: number, least: number): number {
-  if (Number.isSafeInteger(value) && value >= least) return value
-  const details = { option: name, found: String(value) }
-  throw new HearthError('OPTION_INVALID', `${name} must be a whole number from ${least} on`, details)
+  const fits = Number.isSafeInteger(value) && value >= least && value <= MOST
+  demand(fits, name, `${name} must be a whole number from ${least} to ${MOST}`, { found: String(value) })
+  return value
+}
+
+function demand(fits: boolean, option: string, otherwise: string, details: ErrorDetails = {}): void {
+  if (!fits) throw new HearthError('OPTION_INVALID', otherwise, { option, ...details })
 }
