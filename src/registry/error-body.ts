@@ -1,7 +1,7 @@
 import { type ErrorCode, HearthError } from '../errors.js'
 import { allHeaders, type HeaderFields } from './header-fields.js'
 import { retryAfterMs } from './retry-after.js'
-import { serverText } from './server-text.js'
+import { serverText, withoutSent } from './server-text.js'
 import type { Step, Where } from './where.js'
 
 /** A response that is not what was asked for. */
@@ -16,6 +16,8 @@ export interface RefusedResponse {
   readonly now: number
   /** Came from a redirect's target. Its 401 is a refusal: nobody but the registry may ask for credentials. */
   readonly foreign?: boolean
+  /** The Authorization that it was asked with: never repeated, even if the server does. */
+  readonly sent?: string | undefined
 }
 
 /** Enough for any real challenge; an error is no place for more. */
@@ -33,15 +35,18 @@ const NAMED_UNKNOWN: ReadonlySet<string> = new Set(['MANIFEST_UNKNOWN', 'BLOB_UN
 
 /**
  * The error that a status other than success stands for. Its details hold `host`, `step`, `status`, and where they were
- * sent `retryAfterMs`, the registry's own code (`reason`) and the `challenge` of a 401.
+ * sent `retryAfterMs`, the registry's own code (`reason`) and the `challenge` of a blob's 401, which a worker thread cannot
+ * answer itself.
  * Spec: distribution-spec v1.1 "Error Codes".
  */
 export function statusError(response: RefusedResponse): HearthError {
   const { status, headers, host, step, foreign = false } = response
-  const { reason, message } = parseErrorBody(response.body, step)
+  const { reason, message } = parseErrorBody(response)
   const pause = retryAfterMs(headers, response.now)
   const challenge = allHeaders(headers, 'www-authenticate').join(', ').slice(0, MAX_CHALLENGE_CHARACTERS)
   const refusal = status === 401 && step !== 'token'
+  // Its realm may hold a query: it goes no further than it has to.
+  const isAnswered = refusal && step === 'blob' && !foreign
   const code = foreign && refusal ? 'DENIED' : codeOf(status, step, reason)
   return new HearthError(code, describe({ host, step }, status, message ?? reason), {
     host,
@@ -49,8 +54,7 @@ export function statusError(response: RefusedResponse): HearthError {
     status,
     ...(pause !== undefined && { retryAfterMs: pause }),
     ...(reason !== undefined && { reason }),
-    // A token server's own challenge is nobody's cue to go for a token.
-    ...(refusal && !foreign && challenge !== '' && { challenge }),
+    ...(isAnswered && challenge !== '' && { challenge }),
   })
 }
 
@@ -75,7 +79,7 @@ function codeOf(status: number, step: Step, reason: string | undefined): ErrorCo
 }
 
 /** Never throws: the body is a hint. A token server's free text is left out, it has just been sent a password. */
-function parseErrorBody(body: Uint8Array | undefined, step: Step): { reason?: string; message?: string } {
+function parseErrorBody({ body, step, sent }: RefusedResponse): { reason?: string; message?: string } {
   const document = parseObject(body)
   const errors: unknown = document?.errors
   const first: unknown = Array.isArray(errors) ? errors[0] : undefined
@@ -83,7 +87,9 @@ function parseErrorBody(body: Uint8Array | undefined, step: Step): { reason?: st
   const reason = typeof code === 'string' ? code : document?.error
   return {
     ...(typeof reason === 'string' && /^[A-Za-z0-9_]{1,64}$/.test(reason) && { reason }),
-    ...(typeof message === 'string' && message !== '' && step !== 'token' && { message: serverText(message) }),
+    ...(typeof message === 'string' &&
+      message !== '' &&
+      step !== 'token' && { message: serverText(withoutSent(message, sent)) }),
   }
 }
 

@@ -224,7 +224,8 @@ export class BlobExchange {
   }
 
   #refusal({ status, headers, body }: Refused): HearthError {
-    const answer = { status, headers, body: Buffer.concat(body), foreign: this.#hop.foreign, now: Date.now() }
+    const { authorization: sent } = this.#request.source.headers
+    const answer = { status, headers, body: Buffer.concat(body), foreign: this.#hop.foreign, sent, now: Date.now() }
     return this.#located(statusError({ ...answer, host: this.#peer, step: 'blob' }))
   }
 

@@ -37,6 +37,8 @@ export interface Exchanged {
   readonly body: Uint8Array
   /** The answer came from elsewhere than the request's own origin. */
   readonly foreign: boolean
+  /** The Authorization that it was asked with. */
+  readonly sent: string | undefined
 }
 
 const MAX_ERROR_BYTES = 64 * 1024
@@ -78,7 +80,7 @@ async function oneHop(asked: ExchangeRequest, hop: Hop, transport: Transport): P
       ...(signal !== undefined && { signal }),
     })
     const body = await readBody(response, asked, transport)
-    return { status: response.statusCode, headers: response.headers, body, foreign }
+    return { status: response.statusCode, headers: response.headers, body, foreign, sent: asked.headers?.authorization }
   } catch (error) {
     throw networkError(error, { ...where, host: foreign ? hop.url.host : where.host }, signal)
   }

@@ -15,6 +15,22 @@ export function serverText(text: string, maxCharacters = 300): string {
   return clean.length > maxCharacters ? `${clean.slice(0, maxCharacters)}…` : clean
 }
 
+/**
+ * The same text without the Authorization that its server was sent, in any form in which it might come back: a token that
+ * looks like any other word can only be found by knowing it.
+ */
+export function withoutSent(text: string, authorization: string | undefined): string {
+  const [, scheme = '', value = ''] = /^(\w+) (.+)$/.exec(authorization ?? '') ?? []
+  const plain = scheme.toLowerCase() === 'basic' ? Buffer.from(value, 'base64').toString('utf8') : ''
+  const secrets = [value, encodeURIComponent(value), plain, plain.replace(/^[^:]*:/, '')]
+  // What is shorter is part of ordinary words, and found by trying anyway.
+  return secrets
+    .filter((secret) => secret.length >= MIN_SECRET_CHARACTERS)
+    .reduce((cleaned, secret) => cleaned.replaceAll(secret, '***'), text)
+}
+
+const MIN_SECRET_CHARACTERS = 4
+
 /** C0, DEL, C1, and the characters that change a line's direction or end it. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the purpose
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g

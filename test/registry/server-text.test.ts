@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { serverText } from '../../src/registry/server-text.js'
+import { serverText, withoutSent } from '../../src/registry/server-text.js'
 
 describe('serverText', () => {
   it('leaves plain text alone, in any script', () => {
@@ -32,4 +32,22 @@ describe('serverText', () => {
   ]) {
     it(`takes the secret out of ${text}`, () => assert.ok(!serverText(text).includes('canary'), serverText(text)))
   }
+})
+
+describe('withoutSent', () => {
+  const basic = `Basic ${Buffer.from('me:canary pass:word').toString('base64')}`
+
+  it('takes out a token that looks like any other word', () => {
+    assert.equal(withoutSent('no canary here, canary!', 'Bearer canary'), 'no *** here, ***!')
+  })
+
+  it('takes out a password, encoded or not, alone or with its user', () => {
+    const text = `${basic}, ${encodeURIComponent(basic.slice(6))}, me:canary pass:word, canary pass:word`
+    assert.ok(!/canary|bWU6/.test(withoutSent(text, basic)), withoutSent(text, basic))
+  })
+
+  it('leaves a text alone when nothing was sent, or what is part of every word', () => {
+    assert.equal(withoutSent('a text', undefined), 'a text')
+    assert.equal(withoutSent('a text', 'Bearer a'), 'a text')
+  })
 })

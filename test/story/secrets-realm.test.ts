@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
+import { OCI_LAYER_GZIP } from '../../src/oci/media-type.js'
+import { aRawImage, documentOf } from '../support/a-raw-image.js'
 import { anImage, type BuiltImage } from '../support/an-image.js'
 import type { RawRegistry } from '../support/raw-registry.js'
 import * as steps from '../support/raw-steps.js'
@@ -116,12 +118,18 @@ describe('a token', () => {
 
 /** RELIABILITY 7.1 C1. */
 describe('a layer that says where else it may be had', () => {
-  it('is asked from the registry alone', () =>
-    withPull({}, async ({ registry: evil }) =>
-      withPull({ registry: { auth: { kind: 'bearer' } } }, async ({ registry, cache }) => {
-        const made = await anImage({ layers: [{ urls: [`${evil.url}/v2/app/blobs/x`] } as never] })
-        await pulled(cache, registry.add(made, 'app', 'v1'))
-        assert.equal(evil.requests.length, 0)
-      }),
-    ))
+  const foreign = 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip'
+  for (const mediaType of [OCI_LAYER_GZIP, foreign]) {
+    it(`is asked from the registry or not at all (${mediaType})`, () =>
+      withPull({}, async ({ registry: evil }) =>
+        withPull({ registry: { auth: { kind: 'bearer' } } }, async ({ registry, cache }) => {
+          const document = documentOf(image)
+          const [layer] = document.layers as object[]
+          const layers = [{ ...layer, mediaType, urls: [`${evil.url}/v2/app/blobs/x`] }]
+          await pulled(cache, registry.add(await aRawImage({ ...document, layers }, { of: [image] }), 'app', 'v1'))
+          assert.equal(registry.blobRequests().size, mediaType === foreign ? 1 : 2)
+          assert.equal(evil.requests.length, 0)
+        }),
+      ))
+  }
 })
