@@ -10,7 +10,7 @@ export interface ProxyRequest {
   readonly authorization: string | undefined
 }
 
-export interface Proxy {
+export interface TestProxy {
   /** `127.0.0.1:port`. */
   readonly host: string
   /** Every tunnel and plain request that was asked for, oldest first. */
@@ -22,7 +22,7 @@ export interface Proxy {
  * A forward proxy on the loopback address that knows names no DNS has: `registry.example` or `registry.example:8443` to the port
  * of a server on this machine. What it does not know it answers with 502.
  */
-export async function startProxy(ports: Readonly<Record<string, number>>): Promise<Proxy> {
+export async function startProxy(ports: Readonly<Record<string, number>>): Promise<TestProxy> {
   const asked: ProxyRequest[] = []
   const sockets = new Set<Socket>()
   const portOf = (target: string): number | undefined => ports[target] ?? ports[target.replace(/:\d+$/, '')]
