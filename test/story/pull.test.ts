@@ -194,7 +194,10 @@ describe('pull', () => {
     const [one, two] = [await anImage({ seed: '1', layers: [shared] }), await anImage({ seed: '2', layers: [shared] })]
     const names = [registry.add(one, 'one', 'v1'), registry.add(two, 'two', 'v1')]
     const layer = one.platforms.get('linux/amd64')?.layers[0]
-    registry.always({ ...blobGets, path: `/v2/one/blobs/${layer?.digest}` }, steps.fail(404, 'BLOB_UNKNOWN'))
+    const path = `/v2/one/blobs/${layer?.digest}`
+    registry.always({ ...blobGets, path }, steps.fail(404, 'BLOB_UNKNOWN'))
+    // The other one must not be first, or nobody would ask in vain.
+    registry.script({ kind: 'manifest', path: /\/two\// }, steps.delayed(registry.nextRequest({ ...blobGets, path })))
     const { results } = await cache.pull(names)
     assert.deepEqual(
       results.map(({ ok }) => ok),
