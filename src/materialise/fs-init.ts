@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, readFile, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { HearthError } from '../errors.js'
 import { acquireLock } from '../lock/fs-lock.js'
@@ -82,14 +82,40 @@ async function checkLayout(root: string): Promise<void> {
   if (index !== undefined) parseIndexFile(encoder.encode(index))
 }
 
-/** For the owner alone, with its parents, each name durable. */
+/**
+ * For the owner alone, with its parents, each name durable. By hand, because Node's own recursive mkdir never returns where
+ * a folder exists but answers ENOENT to new ones, as /proc does (Node 20.20).
+ */
 async function makeFolder(path: string, mode = 0o700): Promise<void> {
+  if (await makeInParent(path, mode, { orphan: 'is told' })) return
+  await makeFolder(dirname(path), mode)
+  await makeInParent(path, mode, { orphan: 'throws' })
+}
+
+/** Whether the folder is there now: not, when its parent is missing and the caller is to be told. */
+async function makeInParent(
+  path: string,
+  mode: number,
+  { orphan }: { readonly orphan: 'is told' | 'throws' },
+): Promise<boolean> {
   try {
-    const first = await mkdir(path, { recursive: true, mode })
-    if (first === undefined) return
-    for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made))
+    await mkdir(path, { mode })
+    await syncFolder(dirname(path))
+    return true
   } catch (error) {
+    if (errnoOf(error) === 'ENOENT' && orphan === 'is told') return false
+    if (errnoOf(error) === 'EEXIST' && (await isFolder(path))) return true
     throw error instanceof HearthError ? error : storeFailure(error, `create the folder ${path}`)
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory()
+  } catch (error) {
+    // A link that leads nowhere.
+    if (errnoOf(error) === 'ENOENT') return false
+    throw storeFailure(error, `look at ${path}`)
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { isHearthError } from '../../src/errors.js'
@@ -24,6 +24,17 @@ describe('initialising a cache', () => {
     assert.deepEqual((await readdir(join(root, HEARTH_FOLDER))).sort(), COMPLETE)
     for (const folder of ['', HEARTH_FOLDER]) assert.equal((await stat(join(root, folder))).mode & 0o777, 0o700)
     assert.equal(await recorded(root), 0)
+  })
+
+  it('makes the parents that are missing, and refuses a file or a dangling link in their place', async () => {
+    const folder = await tempDir()
+    await openOrInit(join(folder, 'a', 'b', 'c'), OPTIONS)
+    assert.equal((await stat(join(folder, 'a'))).mode & 0o777, 0o700)
+    await writeFile(join(folder, 'file'), '')
+    await symlink(join(folder, 'nowhere'), join(folder, 'link'))
+    for (const path of ['file', 'link']) {
+      await assert.rejects(openOrInit(join(folder, path), OPTIONS), (error) => isHearthError(error, 'STORE_FAILED'))
+    }
   })
 
   it('does nothing the second time', async () => {
