@@ -24,23 +24,29 @@ export class FsClaims implements Claims {
     this.#folder = join(resolve(root), CLAIMS_FOLDER)
   }
 
-  async claim(digest: Digest, options: ClaimOptions = {}): Promise<Claim> {
+  /** The claim, or undefined when someone has it. */
+  async tryClaim(digest: Digest): Promise<Claim | undefined> {
     await ensureFolder(this.#folder, PRIVATE)
     const path = join(this.#folder, digestFileName(digest))
+    const lock = await tryLock(path)
+    return lock && claimOf(path, lock)
+  }
+
+  async claim(digest: Digest, options: ClaimOptions = {}): Promise<Claim> {
     for (let waited = false; ; waited = true) {
       throwIfAborted(digest, options.signal)
-      const lock = await tryLock(path)
-      if (lock !== undefined) return claimOf(path, lock, waited)
+      const claim = await this.tryClaim(digest)
+      if (claim !== undefined) return { ...claim, waited }
       if (!waited) options.onWait?.()
       await pause(digest, options.signal)
     }
   }
 }
 
-function claimOf(path: string, lock: Lock, waited: boolean): Claim {
+function claimOf(path: string, lock: Lock): Claim {
   let released: Promise<void> | undefined
   return {
-    waited,
+    waited: false,
     release: () => {
       released ??= remove(path, lock)
       return released

@@ -36,6 +36,17 @@ describe('FsClaims', () => {
     assert.equal((await stat(join(root, CLAIMS_FOLDER))).mode & 0o777, 0o700)
   })
 
+  it('tries once, and says that someone has it', async () => {
+    const { digest } = await aBlob('wanted')
+    const [one, two] = [new FsClaims(root), new FsClaims(root)]
+    const claim = await one.tryClaim(digest)
+    assert.equal(claim?.waited, false)
+    assert.equal(await two.tryClaim(digest), undefined)
+    await claim?.release()
+    await (await two.tryClaim(digest))?.release()
+    assert.deepEqual(await readdir(join(root, CLAIMS_FOLDER)), [])
+  })
+
   it('excludes two instances in one process too', async () => {
     const { digest } = await aBlob('wanted')
     const claim = await new FsClaims(root).claim(digest)

@@ -1,0 +1,73 @@
+import { lstat, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isDigest } from '../oci/digest.js'
+import { INGEST_FOLDER } from '../oci/image-layout.js'
+import { FsClaims } from './fs-claim.js'
+import { guardedAsync, hasCode } from './fs-error.js'
+import { ingestDataPath } from './fs-ingest-data.js'
+
+/** Staging takes seconds; whoever staged this has died. */
+const STAGED_LONG_AGO_MS = 60 * 60 * 1000
+
+/**
+ * Removes partial downloads that no process goes on with at this moment: a pull writes to one only under its blob's claim,
+ * which is held here meanwhile. Idempotent.
+ * @param now milliseconds since 1970.
+ * @returns bytes that the files took.
+ */
+export async function removeAbandonedIngests(root: string, now: number): Promise<number> {
+  const claims = new FsClaims(root)
+  let freed = 0
+  for (const name of await namesIn(join(root, INGEST_FOLDER))) {
+    const folder = join(root, INGEST_FOLDER, name)
+    const digest = name.replace('-', ':')
+    if (!isDigest(digest)) {
+      if (await isOlder(folder, now - STAGED_LONG_AGO_MS)) freed += await remove(folder)
+      continue
+    }
+    const claim = await claims.tryClaim(digest)
+    if (claim === undefined) continue
+    try {
+      freed += await remove(folder)
+    } finally {
+      await claim.release()
+    }
+  }
+  return freed
+}
+
+async function remove(folder: string): Promise<number> {
+  const size = await statOf(ingestDataPath(folder), ({ blocks }) => blocks * 512)
+  await guardedAsync({ step: 'remove', path: folder }, () => rm(folder, { recursive: true, force: true }))
+  return size ?? 0
+}
+
+async function isOlder(path: string, time: number): Promise<boolean> {
+  return ((await statOf(path, ({ mtimeMs }) => mtimeMs)) ?? time) < time
+}
+
+/** Undefined for what is gone by now. */
+async function statOf(
+  path: string,
+  what: (stat: { readonly blocks: number; readonly mtimeMs: number }) => number,
+): Promise<number | undefined> {
+  return guardedAsync({ step: 'read', path }, async () => {
+    try {
+      return what(await lstat(path))
+    } catch (error) {
+      if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined
+      throw error
+    }
+  })
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  return guardedAsync({ step: 'read', path: folder }, async () => {
+    try {
+      return await readdir(folder)
+    } catch (error) {
+      if (hasCode(error, 'ENOENT')) return []
+      throw error
+    }
+  })
+}

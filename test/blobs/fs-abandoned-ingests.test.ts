@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict'
+import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { beforeEach, describe, it } from 'node:test'
+import { removeAbandonedIngests } from '../../src/blobs/fs-abandoned-ingests.js'
+import { FsClaims } from '../../src/blobs/fs-claim.js'
+import { digestFileName, INGEST_FOLDER } from '../../src/oci/image-layout.js'
+import { aBlob } from '../support/a-blob.js'
+import { tempDir } from '../support/temp-dir.js'
+
+const HOUR_MS = 60 * 60 * 1000
+
+describe('removing abandoned ingests', () => {
+  let root: string
+  beforeEach(async () => {
+    root = await tempDir()
+  })
+
+  async function anIngest(name: string, bytes = 0): Promise<string> {
+    const folder = join(root, INGEST_FOLDER, name)
+    await mkdir(folder, { recursive: true })
+    await writeFile(join(folder, 'data'), Buffer.alloc(bytes, 1))
+    return folder
+  }
+  const left = () => readdir(join(root, INGEST_FOLDER))
+
+  it('removes those without a claim, and says how much the files took', async () => {
+    const [one, two] = [await aBlob('one'), await aBlob('two')]
+    await anIngest(digestFileName(one.digest), 8192)
+    await anIngest(digestFileName(two.digest), 4096)
+    assert.equal(await removeAbandonedIngests(root, Date.now()), 12_288)
+    assert.deepEqual(await left(), [])
+  })
+
+  it('keeps one that is claimed, and takes it once the claim has ended', async () => {
+    const { digest } = await aBlob('wanted')
+    await anIngest(digestFileName(digest))
+    const claim = await new FsClaims(root).claim(digest)
+    await removeAbandonedIngests(root, Date.now())
+    assert.deepEqual(await left(), [digestFileName(digest)])
+    await claim.release()
+    await removeAbandonedIngests(root, Date.now())
+    assert.deepEqual(await left(), [])
+  })
+
+  it('takes what was staged without a claim only when that is long ago', async () => {
+    const name = `${digestFileName((await aBlob('staged')).digest)}.1234`
+    const folder = await anIngest(name)
+    const now = Date.now()
+    await removeAbandonedIngests(root, now)
+    assert.deepEqual(await left(), [name])
+    const longAgo = (now - HOUR_MS) / 1000 - 1
+    await utimes(folder, longAgo, longAgo)
+    await removeAbandonedIngests(root, now)
+    assert.deepEqual(await left(), [])
+  })
+
+  it('finds nothing where nothing was ever fetched', async () => {
+    assert.equal(await removeAbandonedIngests(root, Date.now()), 0)
+  })
+
+  it('takes an ingest that has no data yet for nothing', async () => {
+    await mkdir(join(root, INGEST_FOLDER, digestFileName((await aBlob('empty')).digest)), { recursive: true })
+    assert.equal(await removeAbandonedIngests(root, Date.now()), 0)
+    assert.deepEqual(await left(), [])
+  })
+})
