@@ -51,11 +51,14 @@ export interface Cache {
   inspect(reference: string, options?: InspectOptions): Promise<Inspection>
   /** Removes references, and the blobs that no other reference needs. Unknown names are reported as kept. */
   remove(references: readonly string[], options?: RemoveOptions): Promise<RemoveReport>
-  /** Removes all references, and every blob that no running pull relies on. */
+  /** Removes all references, and every blob and partial download that no running pull relies on. */
   clean(options?: RemoveOptions): Promise<RemoveReport>
-  /** The event log, oldest first. */
+  /** The event log, oldest first. What other tools did since hearth last wrote is not in it yet. */
   history(options?: HistoryOptions): AsyncIterable<Recorded>
-  /** Re-hashes every blob; checks the log, index.json and each reference's closure. Changes nothing. */
+  /**
+   * Re-hashes every blob; checks the log, index.json and each reference's closure. Changes nothing.
+   * @throws HearthError CACHE_MISSING when the folder holds no cache.
+   */
   verify(options?: VerifyOptions): Promise<VerifyReport>
   /** Ends threads and connections. Idempotent. */
   close(): Promise<void>

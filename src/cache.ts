@@ -111,21 +111,35 @@ class FolderCache implements Cache {
   }
 
   async remove(references: readonly string[], options: RemoveOptions = {}): Promise<RemoveReport> {
-    const { removeReferences } = await import('./inventory/remove.js')
+    const { nothingRemoved, removeReferences } = await import('./inventory/remove.js')
+    if (!(await this.#isThere())) return nothingRemoved(references)
     return await this.#removing(options, (deps) => removeReferences(references, deps, options))
   }
 
   async clean(options: RemoveOptions = {}): Promise<RemoveReport> {
-    const { clean } = await import('./inventory/remove.js')
-    return await this.#removing(options, (deps) => clean(deps, options))
+    const { clean, nothingRemoved } = await import('./inventory/remove.js')
+    if (!(await this.#isThere())) return nothingRemoved([])
+    // First, because on a full disk the log needs the room. Nothing of it is published, so nobody can be asked about it.
+    const abandoned = options.publishedOnly ? 0 : await this.#removeAbandonedIngests()
+    const report = await this.#removing(options, (deps) => clean(deps, options))
+    return { ...report, freedBytes: report.freedBytes + abandoned }
   }
 
   async *history({ after = 0, signal }: HistoryOptions = {}): AsyncIterable<Recorded> {
-    if (await this.#isInitialised()) yield* (await this.#log.get()).read(after, signal && { signal })
+    if (!(await this.#isInitialised())) return
+    const log = await this.#openLogAsItIs()
+    try {
+      yield* log.read(after, signal && { signal })
+    } finally {
+      await log.close()
+    }
   }
 
   async verify({ onProgress, signal }: VerifyOptions = {}): Promise<VerifyReport> {
     const { verifyCache } = await import('./inventory/verify.js')
+    if (!(await this.#isThere())) {
+      throw new HearthError('CACHE_MISSING', `there is no cache in ${this.path}`, { path: this.path })
+    }
     const log = (await this.#isInitialised()) ? await this.#openLogAsItIs() : undefined
     const pool = await this.#pool.get()
     const jobs = this.#host.parallelism
@@ -161,6 +175,17 @@ class FolderCache implements Cache {
     } finally {
       await leases.release()
     }
+  }
+
+  async #removeAbandonedIngests(): Promise<number> {
+    if (!(await this.#isInitialised())) return 0
+    const { removeAbandonedIngests } = await import('./blobs/fs-abandoned-ingests.js')
+    return await removeAbandonedIngests(this.path, Date.now())
+  }
+
+  /** Whether there is a cache, ours or another tool's: looking at a mistyped path must not make one. */
+  async #isThere(): Promise<boolean> {
+    return (await this.#isInitialised()) || (await this.#index.read()) !== undefined
   }
 
   async #isInitialised(): Promise<boolean> {

@@ -36,6 +36,8 @@ process.exit(await main(process.argv.slice(2)).catch(fail))
 
 async function main(argv: readonly string[]): Promise<number> {
   const columns = process.stdout.columns ?? 80
+  // Of words that make no sense only this one is taken: a program that asked for JSON gets its error as JSON.
+  output = { ...output, json: argv.includes('--json') }
   const commandLine = parseCommandLine(argv, { version: readVersion(), columns })
   if (commandLine.kind === 'text') {
     await write(process.stdout, commandLine.text)

@@ -41,10 +41,15 @@ export async function removeReferences(
   options: RemovalOptions = {},
 ): Promise<RemoveReport> {
   const snapshot = await takeSnapshot(deps, options.signal)
-  const { found, unknown } = findAll(names, snapshot)
+  const { found, unknown } = findAll(names, snapshot.references)
   const { names: allowed, kept } = await askRegistry(found, { snapshot, deps, options })
   if (allowed.size === 0) return { removed: [], kept: [...unknown, ...kept], removedBlobs: 0, freedBytes: 0 }
   return run(snapshot, { names: allowed, kept: [...unknown, ...kept], leftovers: false }, { deps, options })
+}
+
+/** Pure: the report for a folder that holds no cache. */
+export function nothingRemoved(names: readonly string[]): RemoveReport {
+  return { removed: [], kept: findAll(names, new Map()).unknown, removedBlobs: 0, freedBytes: 0 }
 }
 
 /** Removes all references, and every blob that no running pull relies on. Order and failures as above. */
@@ -81,7 +86,10 @@ function overtaken(reference: string): Kept {
   return { reference, failure: { code: 'REFERENCE_UNKNOWN', message, details: { reference } } }
 }
 
-function findAll(names: readonly string[], { references }: Snapshot): { found: Set<string>; unknown: Kept[] } {
+function findAll(
+  names: readonly string[],
+  references: Snapshot['references'],
+): { found: Set<string>; unknown: Kept[] } {
   const stored = new Map([...references].map(([name, { descriptor }]) => [name, descriptor.digest]))
   const found = new Set<string>()
   const unknown: Kept[] = []

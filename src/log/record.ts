@@ -51,7 +51,10 @@ export function headOf({ position, checksum }: Head): Head {
   return { position, checksum }
 }
 
+// It loses the history and nothing else: references are adopted from index.json, blobs hashed again.
+const WAY_OUT = 'move .hearth/ away, and a new log is made from index.json and the blobs'
+
 /** Damage is never worked around in silence: the error names the way out. */
 export function logCorrupt(what: string, details: ErrorDetails = {}, cause?: unknown): HearthError {
-  return new HearthError('LOG_CORRUPT', `the log is damaged: ${what} (see: hearth verify --rebuild)`, details, cause)
+  return new HearthError('LOG_CORRUPT', `the log is damaged: ${what} (${WAY_OUT})`, details, cause)
 }

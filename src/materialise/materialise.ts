@@ -1,8 +1,9 @@
+import { HearthError, isHearthError } from '../errors.js'
 import { adopt } from '../log/decide.js'
 import type { HeldLog } from '../log/event-log.js'
 import type { Head } from '../log/events.js'
 import { logCorrupt } from '../log/record.js'
-import { parseIndex, parseIndexFile, renderedHead, renderIndex } from './image-index.js'
+import { type IndexContent, parseIndex, parseIndexFile, renderedHead, renderIndex } from './image-index.js'
 import type { IndexFile } from './index-file.js'
 
 /**
@@ -28,12 +29,23 @@ export async function materialise(log: HeldLog, file: IndexFile): Promise<Head> 
 async function adoptEdits(log: HeldLog, current: Uint8Array | undefined, base: Uint8Array | undefined): Promise<void> {
   if (base !== undefined) checkNotAhead(log.head, renderedHead(base))
   if (current === undefined || sameBytes(current, base)) return
-  const theirs = parseIndex(current)
+  const theirs = parseTheirs(current, base)
   // Without a base this log never wrote an index.json: a head in it is another log's.
   if (base !== undefined) checkNotAhead(log.head, theirs.head)
   const ours = parseIndexFile(renderIndex(await log.references(), log.head))
   const events = adopt({ base: base === undefined ? [] : parseIndexFile(base), theirs: theirs.entries, ours })
   await log.append(events)
+}
+
+function parseTheirs(current: Uint8Array, base: Uint8Array | undefined): IndexContent {
+  try {
+    return parseIndex(current)
+  } catch (error) {
+    // Only a cache that has written one before can write it again.
+    if (base === undefined || !isHearthError(error, 'LAYOUT_INVALID')) throw error
+    const message = `${error.message}; remove it, and it is written again from the log`
+    throw new HearthError('LAYOUT_INVALID', message, error.details, error)
+  }
 }
 
 /** index.json is the second copy of the head: if it knows more than the log, acknowledged events were lost. */
