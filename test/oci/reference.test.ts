@@ -233,6 +233,8 @@ const aReference = fc
     fc.option(letters('abcXYZ019_', 20)),
     fc.option(fc.constantFrom(digest, sha512)),
   )
+  // Without a host before it, such a component would be the host; and `y.9` is none.
+  .filter(([at, [first = '', ...others]]) => at !== null || others.length === 0 || !first.includes('.'))
   .map(([at, path, tag, pinned]) => {
     const prefix = at === null ? '' : `${at}/`
     return prefix + path.join('/') + (tag === null ? '' : `:${tag}`) + (pinned === null ? '' : `@${pinned}`)
