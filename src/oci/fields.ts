@@ -4,12 +4,15 @@ import { quote } from './quote.js'
 /** The members of a JSON object, not looked at yet. */
 export type Fields = Readonly<Record<string, unknown>>
 
-/** The names that hearth reads in one kind of object, by their folded form; see {@link knownFields}. */
-export type KnownFields = ReadonlyMap<string, string>
+/** The names that hearth reads in one kind of object; see {@link knownFields}. */
+export interface KnownFields {
+  readonly exact: ReadonlySet<string>
+  readonly byFolded: ReadonlyMap<string, string>
+}
 
 /** For {@link parseFields}, made once for each kind of object. */
 export function knownFields(...names: readonly string[]): KnownFields {
-  return new Map(names.map((name) => [fold(name), name]))
+  return { exact: new Set(names), byFolded: new Map(names.map((name) => [fold(name), name])) }
 }
 
 /**
@@ -20,10 +23,11 @@ export function knownFields(...names: readonly string[]): KnownFields {
  */
 export function parseFields(value: unknown, where: string, known: KnownFields): Fields {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalidField(where, 'is not an object')
+  if (known.exact.size === 0) return value as Fields
   for (const name of Object.keys(value)) {
-    const exact = known.get(fold(name))
-    if (exact !== undefined && exact !== name)
-      throw invalidField(where, `has ${quote(name)} in place of ${quote(exact)}`)
+    // Nearly every name is right as it is, and folding all of them took a fifth of the time of `ls`.
+    const exact = known.exact.has(name) ? undefined : known.byFolded.get(fold(name))
+    if (exact !== undefined) throw invalidField(where, `has ${quote(name)} in place of ${quote(exact)}`)
   }
   return value as Fields
 }
