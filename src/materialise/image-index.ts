@@ -81,6 +81,7 @@ export function parseIndex(bytes: Uint8Array): IndexContent {
   if (manifests !== undefined && manifests !== null && !Array.isArray(manifests)) throw invalid('manifests is no list')
   const entries = new Map<string, IndexEntry>()
   for (const [index, manifest] of (manifests ?? []).entries()) {
+    if (isDerived(manifest)) continue
     const descriptor = parseEntryDescriptor(manifest, `manifests[${index}]`)
     const entry = parseEntry(descriptor, entries)
     if (entry !== undefined) entries.set(entry.reference, entry)
@@ -111,11 +112,18 @@ function renderEntry({ reference, descriptor, platforms, size }: IndexEntry): De
   }
 }
 
-/** Undefined for an entry that says nothing new: it repeats an earlier one, or stands for a platform of another one. */
+/** Before it is parsed: half of a large index.json are such entries, and nothing in them is used. */
+function isDerived(manifest: unknown): boolean {
+  if (typeof manifest !== 'object' || manifest === null || !('annotations' in manifest)) return false
+  const { annotations } = manifest as { readonly annotations: unknown }
+  if (typeof annotations !== 'object' || annotations === null) return false
+  return isPlatformEntry(annotations as Readonly<Record<string, unknown>>)
+}
+
+/** Undefined for an entry that says nothing new: it repeats an earlier one. */
 function parseEntry(descriptor: Descriptor, earlier: ReadonlyMap<string, IndexEntry>): IndexEntry | undefined {
   const { annotations = {}, ...bare } = descriptor
   const name = annotations[REF_NAME] || annotations[CONTAINERD_IMAGE_NAME] || ''
-  if (isPlatformEntry(annotations)) return undefined
   const first = earlier.get(name)
   if (first?.descriptor.digest === descriptor.digest) return undefined
   const unnamed = name === '' || name.startsWith(UNNAMED) || first !== undefined

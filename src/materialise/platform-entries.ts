@@ -30,9 +30,10 @@ export function platformEntries({ reference, manifests = {} }: IndexEntry): Plat
  * Pure: whether {@link platformEntries} made an entry. One that another tool copied under a name of its own is not: that
  * name is the user's.
  */
-export function isPlatformEntry(annotations: Readonly<Record<string, string>>): boolean {
+export function isPlatformEntry(annotations: Readonly<Record<string, unknown>>): boolean {
   const { [PLATFORM_OF]: reference, [PLATFORMS]: platform, [REF_NAME]: name } = annotations
-  return reference !== undefined && platform !== undefined && name === platformEntryName(reference, platform)
+  if (typeof reference !== 'string' || typeof platform !== 'string') return false
+  return name === platformEntryName(reference, platform)
 }
 
 /** `linux/arm64/v8` is `-arm64` and `linux/arm/v7` is `-armv7`; other systems than Linux come first: `-windows-amd64`. */
