@@ -1,10 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 
-export const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url))
+const PACKAGE = new URL('../../../package.json', import.meta.url)
+/** What npm would put on PATH as `hearth`. */
+const CLI = fileURLToPath(new URL(JSON.parse(readFileSync(PACKAGE, 'utf8')).bin.hearth, PACKAGE))
 
 export interface Ended {
   /** Null when a signal ended it. */
