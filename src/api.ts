@@ -3,6 +3,8 @@ import type { Recorded } from './log/events.js'
 import type { PullPolicy } from './options.js'
 import type { OnProgress } from './pull/progress.js'
 import type { PullReport } from './pull/report.js'
+import type { InputFormat } from './warm/input-format.js'
+import type { LockReport, WarmPlan, WarmReport } from './warm/reports.js'
 
 export interface SignalOptions {
   /** Ends the call with ABORTED; what was downloaded so far is kept for the next time. */
@@ -15,6 +17,36 @@ export interface PullOptions extends SignalOptions {
   /** Default `missing`. */
   readonly pull?: PullPolicy
   readonly onProgress?: OnProgress
+}
+
+/** Files that name images: lists, LinuxKit, Compose and Kubernetes files, skopeo sync YAML, lock files. */
+export interface InputOptions extends SignalOptions {
+  /** Paths; `-` is standard input. */
+  readonly files?: readonly string[]
+  /** Of all files. Default: each one's content decides. */
+  readonly format?: InputFormat
+  /** For images about which the files say nothing: as in `pull`. */
+  readonly platforms?: readonly string[]
+}
+
+export interface WarmPlanOptions extends InputOptions {
+  /** Default `missing`. */
+  readonly pull?: PullPolicy
+  /** Path of a lock file: exactly the digests in it, and every image has to be in it. */
+  readonly locked?: string
+}
+
+export interface WarmOptions extends WarmPlanOptions {
+  /** The first failure ends the others with ABORTED. Default: each image for itself. */
+  readonly failFast?: boolean
+  readonly onProgress?: OnProgress
+}
+
+export interface LockOptions extends InputOptions {
+  /** Path of the lock file to write. Without it, the report is all there is. */
+  readonly output?: string
+  /** Compare with what `output` holds; without references and files, resolve its names anew. */
+  readonly update?: boolean
 }
 
 export interface InspectOptions extends SignalOptions {}
@@ -45,6 +77,15 @@ export interface Cache {
    * rejects only when the cache itself cannot be used, or with ABORTED.
    */
   pull(references: string | readonly string[], options?: PullOptions): Promise<PullReport>
+  /**
+   * Ensures that all images that arguments and files name are in the cache, as one job. Resolves with a result for each.
+   * @throws HearthError REFERENCE_INVALID, INPUT_INVALID or LOCK_MISSING before anything is fetched.
+   */
+  warm(references: readonly string[], options?: WarmOptions): Promise<WarmReport>
+  /** What {@link warm} would fetch. Asks the registries for names and manifests; writes nothing. */
+  planWarm(references: readonly string[], options?: WarmPlanOptions): Promise<WarmPlan>
+  /** What the names stand for in their registries now, for a lock file. Needs no cache. */
+  lock(references: readonly string[], options?: LockOptions): Promise<LockReport>
   /** The references in index.json, sorted. Never waits for a pull. */
   list(options?: SignalOptions): Promise<readonly ListedReference[]>
   /** @throws HearthError REFERENCE_UNKNOWN when the cache does not have it. */

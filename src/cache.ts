@@ -6,12 +6,16 @@ import type {
   Cache,
   HistoryOptions,
   InspectOptions,
+  LockOptions,
   PullOptions,
   RemoveOptions,
   SignalOptions,
   VerifyOptions,
+  WarmOptions,
+  WarmPlanOptions,
 } from './api.js'
 import { FsBlobStore } from './blobs/fs-blob-store.js'
+import type { Warming } from './cache/warming.js'
 import { HearthError } from './errors.js'
 import { absolutePath, type Host, readHost } from './host/os-host.js'
 import type { RemovalDeps } from './inventory/remove.js'
@@ -22,9 +26,11 @@ import type { Recorded } from './log/events.js'
 import { FsIndexFile } from './materialise/fs-index-file.js'
 import { type CacheOptions, type ResolvedOptions, resolveOptions } from './options.js'
 import type { Pool } from './pool/pool.js'
+import type { PullTarget } from './pull/pull.js'
 import type { PullReport } from './pull/report.js'
 import type { Registry } from './registry/registry.js'
 import type { TransportOptions } from './transport.js'
+import type { LockReport, WarmPlan, WarmReport } from './warm/reports.js'
 
 /**
  * Opens a cache folder. Touches nothing: the folder is made by the first method that writes.
@@ -44,6 +50,7 @@ class FolderCache implements Cache {
   readonly #transport = new Lazy<TransportOptions>(() => this.#readTransport())
   readonly #registry = new Lazy<Registry>(() => this.#openRegistry())
   readonly #pool = new Lazy<Pool>(() => this.#openPool())
+  readonly #warming = new Lazy<Warming>(() => this.#openWarming())
   readonly #log = new Lazy<EventLog>(() => this.#openLog())
 
   constructor(options: ResolvedOptions, host: Host) {
@@ -55,6 +62,10 @@ class FolderCache implements Cache {
   }
 
   async pull(references: string | readonly string[], options: PullOptions = {}): Promise<PullReport> {
+    return await this.#pull(typeof references === 'string' ? [references] : references, options)
+  }
+
+  async #pull(references: readonly (string | PullTarget)[], options: WarmOptions): Promise<PullReport> {
     const { parseWanted } = await import('./pull/platforms.js')
     const { pull } = await import('./pull/pull.js')
     const { Recorder } = await import('./pull/recorder.js')
@@ -62,7 +73,7 @@ class FolderCache implements Cache {
     const { FsClaims } = await import('./blobs/fs-claim.js')
     const { FsLeases } = await import('./blobs/fs-lease.js')
     const { readBootId } = await import('./blobs/fs-boot-id.js')
-    const { platforms = [], pull: policy = 'missing', onProgress = () => {}, signal } = options
+    const { platforms = [], pull: policy = 'missing', failFast = false, onProgress = () => {}, signal } = options
     const wanted = parseWanted(platforms, this.#host)
     const log = await this.#log.get()
     const [pool, registry, boot] = await Promise.all([this.#pool.get(), this.#registry.get(), readBootId()])
@@ -71,10 +82,9 @@ class FolderCache implements Cache {
     const parts = { log, blobs: this.#blobs, boot, materialise: this.#materialise }
     const recorder = new Recorder({ ...parts, durability, now: () => performance.now() })
     try {
-      const names = typeof references === 'string' ? [references] : references
       const strict = platforms.length > 0
       return await pull(
-        { references: names, wanted, strict, policy, onProgress, ...(signal && { signal }) },
+        { references, wanted, strict, policy, failFast, onProgress, ...(signal && { signal }) },
         {
           ...parts,
           pool,
@@ -89,6 +99,18 @@ class FolderCache implements Cache {
     } finally {
       await leases.release()
     }
+  }
+
+  async warm(references: readonly string[], options: WarmOptions = {}): Promise<WarmReport> {
+    return await (await this.#warming.get()).warm(references, options)
+  }
+
+  async planWarm(references: readonly string[], options: WarmPlanOptions = {}): Promise<WarmPlan> {
+    return await (await this.#warming.get()).plan(references, options)
+  }
+
+  async lock(references: readonly string[], options: LockOptions = {}): Promise<LockReport> {
+    return await (await this.#warming.get()).lock(references, options)
   }
 
   async list(_: SignalOptions = {}): Promise<readonly ListedReference[]> {
@@ -193,36 +215,15 @@ class FolderCache implements Cache {
     return (await readFormat(this.path)) !== undefined
   }
 
-  /**
-   * For writing: makes the folder a cache if it is none, finishes what a crash interrupted, and takes in what other tools
-   * did to index.json since.
-   */
   async #openLog(): Promise<EventLog> {
-    const { openOrInit } = await import('./materialise/fs-init.js')
-    const { finishRemovals } = await import('./inventory/finish-removals.js')
-    const { FsLeases } = await import('./blobs/fs-lease.js')
-    await openOrInit(this.path, this.#options)
-    const log = await this.#openLogAsItIs()
-    try {
-      await log.hold(async (held) => {
-        await finishRemovals(held, {
-          blobs: this.#blobs,
-          leases: new FsLeases(this.path),
-          materialise: this.#materialise,
-        })
-        await this.#materialise(held)
-      })
-    } catch (error) {
-      await log.close()
-      throw error
-    }
-    return log
+    const { openLog } = await import('./cache/open-log.js')
+    const { path } = this
+    return await openLog({ path, options: this.#options, blobs: this.#blobs, materialise: this.#materialise })
   }
 
-  /** For looking only. */
   async #openLogAsItIs(): Promise<EventLog> {
-    const { LevelEventLog } = await import('./log/level-event-log.js')
-    return await LevelEventLog.open(this.path, this.#options)
+    const { openLogAsItIs } = await import('./cache/open-log.js')
+    return await openLogAsItIs(this.path, this.#options)
   }
 
   async #readTransport(): Promise<TransportOptions> {
@@ -241,6 +242,18 @@ class FolderCache implements Cache {
       transport: openTransport(await this.#transport.get()),
       credentials: new FsCredentials({ env, home, ...(authFile !== undefined && { authFile }) }),
       mirrors: parseMirrors(mirrors, this.#options),
+    })
+  }
+
+  async #openWarming(): Promise<Warming> {
+    const { Warming } = await import('./cache/warming.js')
+    return new Warming({
+      options: this.#options,
+      host: this.#host,
+      index: this.#index,
+      blobs: this.#blobs,
+      registry: () => this.#registry.get(),
+      pull: (targets, options) => this.#pull(targets, options),
     })
   }
 

@@ -127,7 +127,7 @@ interface Progress {
 }
 
 async function startProgress(invocation: Invocation): Promise<Progress> {
-  if (invocation.verb === 'pull') {
+  if (invocation.verb === 'pull' || (invocation.verb === 'warm' && !invocation.dryRun)) {
     const { newProgressView } = await import('./commands/progress-view.js')
     const { pullProgress } = await import('./commands/pull-progress.js')
     const { keptText } = await import('./commands/progress-frame.js')

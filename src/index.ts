@@ -2,11 +2,15 @@
 export type {
   Cache,
   HistoryOptions,
+  InputOptions,
   InspectOptions,
+  LockOptions,
   PullOptions,
   RemoveOptions,
   SignalOptions,
   VerifyOptions,
+  WarmOptions,
+  WarmPlanOptions,
 } from './api.js'
 export { openCache } from './cache.js'
 export { ERRORS, type ErrorCode, type ErrorDetails, type Failure, HearthError, isHearthError } from './errors.js'
@@ -27,3 +31,14 @@ export { formatReference, parseReference, type Reference } from './oci/reference
 export { type CacheOptions, DEFAULTS, PULL_POLICIES, type PullPolicy, type RetryPolicy } from './options.js'
 export type { OnProgress, ProgressEvent } from './pull/progress.js'
 export type { FailedImage, PulledImage, PullReport, PullResult } from './pull/report.js'
+export { INPUT_FORMATS, type InputFormat } from './warm/input-format.js'
+export type { Lock, LockedImage, LockedPlatform } from './warm/lock-file.js'
+export type {
+  LockChange,
+  LockReport,
+  PlannedImage,
+  PlanTotals,
+  WarmPlan,
+  WarmReport,
+  WarmTotals,
+} from './warm/reports.js'

@@ -23,7 +23,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   materialise: ['errors', 'oci', 'lock', 'log', 'blobs'],
   pull: [...PORTS, 'materialise', 'options'],
   inventory: [...PORTS, 'materialise', 'options'],
-  warm: ['errors', 'oci', 'blobs', 'registry', 'materialise', 'options', 'pull'],
+  warm: ['errors', 'oci', 'blobs', 'materialise', 'options', 'pull', 'inventory'],
   api: ['errors', 'oci', 'log', 'options', 'pull', 'inventory', 'warm'],
   cache: [...PORTS, 'lock', 'transport', 'host', 'lazy', 'materialise', 'options', 'pull', 'inventory', 'warm', 'api'],
   index: ['errors', 'oci', 'log', 'options', 'pull', 'inventory', 'warm', 'api', 'cache'],

@@ -7,6 +7,7 @@ import { HELP, PULL_HELP } from './help.js'
 import type { CommandLine, Invocation } from './invocation.js'
 import { collectList, wholeNumber } from './option-values.js'
 import { Option } from './typed-commander.js'
+import { addWarmCommands } from './warm-command-line.js'
 
 /** What the texts need to know. */
 export interface ParseOptions {
@@ -61,6 +62,7 @@ function addCommands(program: ReturnType<typeof createProgram>, found: (invocati
         ...(pull !== undefined && pull !== true && { pull }),
       }),
     )
+  addWarmCommands(program, found)
   program
     .command('ls')
     .alias('list')

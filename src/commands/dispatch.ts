@@ -19,6 +19,17 @@ export async function dispatch(cache: Cache, invocation: Invocation, options: Di
       const { pull } = await import('./pull.js')
       return pull(cache, references, { ...wanted, signal, ...(onPullProgress && { onProgress: onPullProgress }) })
     }
+    case 'warm': {
+      const { verb: _, references, dryRun, failFast, ...wanted } = invocation
+      const { planWarm, warm } = await import('./warm.js')
+      if (dryRun) return planWarm(cache, references, { ...wanted, signal })
+      const progress = onPullProgress && { onProgress: onPullProgress }
+      return warm(cache, references, { ...wanted, failFast, signal, ...progress })
+    }
+    case 'lock': {
+      const { verb: _, ...wanted } = invocation
+      return (await import('./lock.js')).lock(cache, { ...wanted, signal })
+    }
     case 'ls':
       return (await import('./ls.js')).ls(cache, { signal })
     case 'inspect':

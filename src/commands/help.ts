@@ -7,10 +7,12 @@ Examples:
   hearth --cache /var/cache/images ls --json     common options stand before or after the command
   hearth pull --mirror https://mirror.example.com alpine
   hearth pull --tls-verify registry.lan:5000=false registry.lan:5000/app:1
+  hearth warm -f compose.yml -f images.txt       everything that files name, as one job
   hearth verify                                  re-hash everything
 
 Results go to standard output, progress and messages to standard error. With --json they are one document:
-  pull {results}, ls {references}, inspect {reference, root, totalBytes, presentBytes},
+  pull {results}, warm {results, totals}, warm --dry-run {images, totals},
+  lock {lock, written, changes, failures}, ls {references}, inspect {reference, root, totalBytes, presentBytes},
   rm and clean {removed, kept, removedBlobs, freedBytes}, verify {blobs, bytes, references, events, problems};
   {error: {code, message, details}} when the whole command failed. For log it is one record a line.
 
@@ -35,4 +37,26 @@ A bare --pull means always: "hearth pull --pull alpine" asks the registry for al
   newer    ask whether the name stands for another digest now
   always   resolve and check everything anew; blobs that are present are not fetched again
   never    only look into the cache
+`
+
+export const WARM_HELP = `
+Files are told apart by their content:
+
+  lines        one image a line: REFERENCE [PLATFORM,...]; # begins a comment
+  linuxkit     kernel, init, onboot, onshutdown, services and volumes
+  compose      services' images and platforms; variables come from the environment
+  kubernetes   every image of every pod spec, in several documents and lists
+  skopeo-sync  registries, repositories, tags; every tag, tags by pattern or version range
+  lock         what "hearth lock" wrote: exactly those digests
+
+An image that several files name is pulled once, with the platforms of all of them. A broken file ends the command
+before anything is fetched. Files that a Compose file includes or extends are not read.
+`
+
+export const LOCK_HELP = `
+  hearth lock compose.yml -o hearth.lock       the digest of every image in compose.yml
+  hearth warm -f compose.yml --locked hearth.lock     exactly these, whatever the tags name now
+  hearth lock --update -o hearth.lock          resolve its names again, and show what moved
+
+With --update, lines begin with + (added), - (removed) or ~ (changed). When a name cannot be resolved, nothing is written.
 `

@@ -1,4 +1,4 @@
-import type { CacheOptions, PullPolicy } from '../index.js'
+import type { CacheOptions, InputFormat, PullPolicy } from '../index.js'
 
 /** What the user asks for, parsed. */
 export type Invocation =
@@ -7,6 +7,25 @@ export type Invocation =
       readonly references: readonly string[]
       readonly platforms?: readonly string[]
       readonly pull?: PullPolicy
+    }
+  | {
+      readonly verb: 'warm'
+      readonly references: readonly string[]
+      readonly files?: readonly string[]
+      readonly format?: InputFormat
+      readonly platforms?: readonly string[]
+      readonly pull?: PullPolicy
+      readonly locked?: string
+      readonly failFast: boolean
+      readonly dryRun: boolean
+    }
+  | {
+      readonly verb: 'lock'
+      readonly files: readonly string[]
+      readonly format?: InputFormat
+      readonly platforms?: readonly string[]
+      readonly output?: string
+      readonly update: boolean
     }
   | { readonly verb: 'ls' }
   | { readonly verb: 'inspect'; readonly reference: string }

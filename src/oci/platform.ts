@@ -47,11 +47,17 @@ export function formatPlatform({ os, architecture, variant, 'os.version': osVers
   return [os, architecture, ...(variant ? [variant] : [])].join('/') + (osVersion ? `:${osVersion}` : '')
 }
 
+/** `process.platform` and `process.arch`, or another machine's. */
+export interface HostPlatform {
+  readonly platform: string
+  readonly arch: string
+}
+
 /**
  * The platform a process runs on, from `process.platform` and `process.arch`. On macOS and Windows containers run in a
  * Linux machine more often than not, but what the user asked for is the host: say `--platform linux/…` there.
  */
-export function hostPlatform({ platform, arch }: { readonly platform: string; readonly arch: string }): Platform {
+export function hostPlatform({ platform, arch }: HostPlatform): Platform {
   // Node calls both byte orders ppc64; on Linux it exists for the little one alone.
   const architecture = arch === 'ppc64' && platform === 'linux' ? 'ppc64le' : arch
   return normalisePlatform({ os: platform, architecture })

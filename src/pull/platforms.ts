@@ -4,7 +4,14 @@ import type { ReferenceRecord } from '../log/event-log.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import { MAX_MANIFEST_BYTES, type Manifest } from '../oci/manifest.js'
 import { isImageConfigType } from '../oci/media-type.js'
-import { hostPlatform, type Platform, parsePlatform, parsePlatformObject, rankPlatforms } from '../oci/platform.js'
+import {
+  type HostPlatform,
+  hostPlatform,
+  type Platform,
+  parsePlatform,
+  parsePlatformObject,
+  rankPlatforms,
+} from '../oci/platform.js'
 import { formatReference, type Reference } from '../oci/reference.js'
 import { parseStrictJson } from '../oci/strict-json.js'
 import { type Fetched, fetchLeaves, NOTHING } from './leaves.js'
@@ -15,10 +22,7 @@ import type { ImageRun } from './run.js'
  * Pure. What a caller's list of platforms means: `all`, or the host's own when there is none.
  * @throws HearthError PLATFORM_INVALID
  */
-export function parseWanted(
-  texts: readonly string[],
-  host: { readonly platform: string; readonly arch: string },
-): WantedPlatforms {
+export function parseWanted(texts: readonly string[], host: HostPlatform): WantedPlatforms {
   if (texts.includes('all')) return 'all'
   return texts.length === 0 ? [hostPlatform(host)] : texts.map(parsePlatform)
 }

@@ -125,11 +125,12 @@ async function readHeld({ digest }: Descriptor, { blobs }: ReadImageDeps): Promi
   }
 }
 
-async function fetchManifest(
+/** The bytes of one manifest, by digest: the ones that came with the resolution, else from the registry. */
+export async function fetchManifest(
   reference: Reference,
   descriptor: Descriptor,
-  { resolution, offline, signal }: ReadImageOptions & { readonly resolution: Resolution },
-  { requests }: ReadImageDeps,
+  { resolution, offline, signal }: Omit<ReadImageOptions, 'wanted'> & { readonly resolution: Resolution },
+  { requests }: Pick<ReadImageDeps, 'requests'>,
 ): Promise<AskedManifest> {
   const { digest, size } = descriptor
   if (resolution.fetched?.descriptor.digest === digest) return resolution.fetched

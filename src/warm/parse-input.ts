@@ -1,5 +1,6 @@
 import { HearthError, isHearthError } from '../errors.js'
 import { isCompose, readCompose } from './compose.js'
+import { INPUT_FORMATS, type InputFormat } from './input-format.js'
 import { parseJson } from './json-document.js'
 import { isKubernetes, readKubernetes } from './kubernetes.js'
 import { looksLikeLines, readLines } from './lines.js'
@@ -10,17 +11,6 @@ import { inputInvalid } from './place.js'
 import { isSkopeoSync, readSkopeoSync } from './skopeo-sync.js'
 import type { FormatOptions, TagQuery, WantedImage } from './wanted-image.js'
 import { parseYaml } from './yaml-documents.js'
-
-/** What a file may be. Without a word from the user its content decides. */
-export type InputFormat = 'lines' | 'lock' | 'linuxkit' | 'compose' | 'kubernetes' | 'skopeo-sync'
-export const INPUT_FORMATS: readonly InputFormat[] = [
-  'lines',
-  'lock',
-  'linuxkit',
-  'compose',
-  'kubernetes',
-  'skopeo-sync',
-]
 
 /** Far beyond any list that people keep; YAML of this size takes 8 s and 1 GiB. */
 export const MAX_INPUT_BYTES = 16 * 1024 * 1024

@@ -13,6 +13,10 @@ const recorded: Recorded = {
   ...{ at: '2026-01-02T03:04:05.678Z', previous: '', checksum: 'c' },
 }
 
+const NO_BYTES = { fetchBlobs: 0, fetchBytes: 0, sharedBytes: 0, presentBytes: 0 }
+const NO_PLAN = { images: 0, failed: 0, ...NO_BYTES }
+const NO_TOTALS = { images: 0, pulled: 0, upToDate: 0, failed: 0, fetchedBlobs: 0, fetchedBytes: 0, elapsedMs: 0 }
+
 /** Answers every call with the smallest report there is, and remembers what it was asked. */
 function aCache(): Cache & { readonly calls: unknown[][] } {
   const calls: unknown[][] = []
@@ -27,6 +31,10 @@ function aCache(): Cache & { readonly calls: unknown[][] } {
     calls,
     path: '/cache',
     pull: (...call) => answer({ results: [] }, 'pull', ...call),
+    warm: (...call) => answer({ results: [], totals: NO_TOTALS }, 'warm', ...call),
+    planWarm: (...call) => answer({ images: [], totals: NO_PLAN }, 'planWarm', ...call),
+    lock: (...call) =>
+      answer({ lock: { version: 1, images: {} }, text: '', changes: [], failures: [] }, 'lock', ...call),
     list: (...call) => answer([], 'list', ...call),
     inspect: (...call) => answer({ reference: 'a', root, totalBytes: 0, presentBytes: 0 }, 'inspect', ...call),
     remove: (...call) => answer(removal, 'remove', ...call),
@@ -57,6 +65,18 @@ describe('dispatch', () => {
         { verb: 'pull', references, platforms: ['all'], pull: 'newer' },
         ['pull', references, { platforms: ['all'], pull: 'newer', signal }],
       ],
+      [
+        { verb: 'warm', references, files: ['f'], locked: 'l', failFast: true, dryRun: false },
+        ['warm', references, { files: ['f'], locked: 'l', failFast: true, signal }],
+      ],
+      [
+        { verb: 'warm', references, pull: 'newer', failFast: true, dryRun: true },
+        ['planWarm', references, { pull: 'newer', signal }],
+      ],
+      [
+        { verb: 'lock', files: ['f'], output: 'l', update: true },
+        ['lock', [], { files: ['f'], output: 'l', update: true, signal }],
+      ],
       [{ verb: 'ls' }, ['list', { signal }]],
       [{ verb: 'inspect', reference: 'a' }, ['inspect', 'a', { signal }]],
       [{ verb: 'rm', references, publishedOnly: true }, ['remove', references, { signal, publishedOnly: true }]],
@@ -73,9 +93,11 @@ describe('dispatch', () => {
     const onVerifyProgress = () => {}
     const options = { signal, onPullProgress, onVerifyProgress }
     await dispatch(cache, { verb: 'pull', references: ['a'] }, options)
+    await dispatch(cache, { verb: 'warm', references: ['a'], failFast: false, dryRun: false }, options)
     await dispatch(cache, { verb: 'verify' }, options)
     assert.deepEqual(cache.calls, [
       ['pull', ['a'], { signal, onProgress: onPullProgress }],
+      ['warm', ['a'], { signal, failFast: false, onProgress: onPullProgress }],
       ['verify', { signal, onProgress: onVerifyProgress }],
     ])
   })

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { HearthError } from '../../src/errors.js'
 import type { Environment } from '../../src/options.js'
-import { type InputFormat, type ParsedInput, parseInput } from '../../src/warm/parse-input.js'
+import type { InputFormat } from '../../src/warm/input-format.js'
+import { type ParsedInput, parseInput } from '../../src/warm/parse-input.js'
 
 const FIXTURES = new URL('../../../test/fixtures/warm/', import.meta.url)
 

@@ -1,0 +1,77 @@
+/**
+ * The part of the composition root that warms: as in cache.ts, each part is loaded when a method first needs it.
+ */
+import type { LockOptions, WarmOptions, WarmPlanOptions } from '../api.js'
+import type { BlobStore } from '../blobs/blob-store.js'
+import type { Host } from '../host/os-host.js'
+import { Lazy } from '../lazy.js'
+import type { IndexFile } from '../materialise/index-file.js'
+import type { ResolvedOptions } from '../options.js'
+import type { PullTarget } from '../pull/pull.js'
+import type { PullReport } from '../pull/report.js'
+import type { Requests } from '../pull/requests.js'
+import type { Registry } from '../registry/registry.js'
+import { type GatherDeps, gatherRequest } from '../warm/gather.js'
+import type { LockReport, WarmPlan, WarmReport } from '../warm/reports.js'
+
+/** What warming takes of a cache. */
+export interface WarmingParts {
+  readonly options: ResolvedOptions
+  readonly host: Host
+  readonly index: IndexFile
+  readonly blobs: BlobStore
+  readonly registry: () => Promise<Registry>
+  readonly pull: (targets: readonly PullTarget[], options: WarmOptions) => Promise<PullReport>
+}
+
+/** Warm, plan and lock over one cache. Owns nothing that would have to be closed. */
+export class Warming {
+  readonly #parts: WarmingParts
+  readonly #requests = new Lazy<Requests>(() => this.#openRequests())
+
+  constructor(parts: WarmingParts) {
+    this.#parts = parts
+  }
+
+  async warm(references: readonly string[], options: WarmOptions): Promise<WarmReport> {
+    const { warm } = await import('../warm/warm.js')
+    const pull = (targets: readonly PullTarget[]) => this.#parts.pull(targets, options)
+    const deps = { ...(await this.#gathering()), pull, now: () => performance.now() }
+    return await warm(gatherRequest(references, options), deps)
+  }
+
+  async plan(references: readonly string[], options: WarmPlanOptions): Promise<WarmPlan> {
+    const { planWarm } = await import('../warm/plan-warm.js')
+    const { readKnown } = await import('../warm/known.js')
+    const { blobs, index } = this.#parts
+    const [requests, known] = [await this.#requests.get(), await readKnown(index)]
+    const request = { ...gatherRequest(references, options), policy: options.pull ?? 'missing' }
+    return await planWarm(request, { ...(await this.#gathering()), requests, blobs, known })
+  }
+
+  async lock(references: readonly string[], options: LockOptions): Promise<LockReport> {
+    const { lock } = await import('../warm/lock.js')
+    const { readInputIfThere, writeOutput } = await import('../warm/fs-input.js')
+    const files = { readIfThere: readInputIfThere, writeFile: writeOutput }
+    const request = { ...gatherRequest(references, options), update: options.update ?? false }
+    return await lock(request, { ...(await this.#gathering()), ...files, requests: await this.#requests.get() })
+  }
+
+  async #gathering(): Promise<GatherDeps> {
+    const { readInput } = await import('../warm/fs-input.js')
+    const { host, options } = this.#parts
+    const tags: GatherDeps['tags'] = async (repository, signal) => (await this.#requests.get()).tags(repository, signal)
+    return { readFile: readInput, tags, env: options.env, host }
+  }
+
+  /** Small requests outside of a pull: lanes of their own, and nobody who watches. */
+  async #openRequests(): Promise<Requests> {
+    const { Requests } = await import('../pull/requests.js')
+    const { Lanes } = await import('../pull/lanes.js')
+    const { Jobs } = await import('../pull/abortable.js')
+    const { jobs: width, retry } = this.#parts.options
+    const lanes = new Lanes(width)
+    const jobs = new Jobs()
+    return new Requests({ registry: await this.#parts.registry(), lanes, jobs, retry, hooks: {}, onProgress: () => {} })
+  }
+}

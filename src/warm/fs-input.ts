@@ -1,0 +1,50 @@
+import { createReadStream } from 'node:fs'
+import { resolve } from 'node:path'
+import { HearthError } from '../errors.js'
+import { replaceFile } from '../materialise/fs-replace-file.js'
+import { MAX_INPUT_BYTES } from './parse-input.js'
+
+/**
+ * A file that the user named, or standard input for `-`.
+ * @throws HearthError INPUT_INVALID when it cannot be read or is larger than any input may be; ABORTED
+ */
+export async function readInput(file: string, signal: AbortSignal): Promise<Uint8Array> {
+  const bytes = await readInputIfThere(file, signal)
+  if (bytes === undefined) throw unreadable(file, 'there is no such file')
+  return bytes
+}
+
+/** The same; undefined when there is no such file. */
+export async function readInputIfThere(file: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  // A stream for files too: `<(…)` in a shell is a pipe with a file's name, and has no size to ask for.
+  const stream = file === '-' ? process.stdin : createReadStream(file)
+  const stop = (): void => void stream.destroy(new HearthError('ABORTED', `stopped while reading ${file}`))
+  if (signal.aborted) stop()
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    const chunks: Uint8Array[] = []
+    let length = 0
+    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+      length += chunk.length
+      if (length > MAX_INPUT_BYTES) throw unreadable(file, `it is larger than ${MAX_INPUT_BYTES} bytes`)
+      chunks.push(chunk)
+    }
+    return Buffer.concat(chunks)
+  } catch (error) {
+    const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
+    if (code === 'ENOENT') return undefined
+    if (error instanceof HearthError || code === undefined || code.startsWith('ERR_')) throw error
+    throw unreadable(file, code, error)
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}
+
+/** Atomic and durable. @throws HearthError NO_SPACE, STORE_READ_ONLY or STORE_FAILED */
+export async function writeOutput(file: string, text: string): Promise<void> {
+  await replaceFile(resolve(file), Buffer.from(text))
+}
+
+function unreadable(file: string, reason: string, cause?: unknown): HearthError {
+  return new HearthError('INPUT_INVALID', `cannot read ${file}: ${reason}`, { file, reason }, cause)
+}
