@@ -16,20 +16,18 @@ export async function readInput(file: string, signal: AbortSignal): Promise<Uint
 
 /** The same; undefined when there is no such file. */
 export async function readInputIfThere(file: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  if (signal.aborted) throw stopped(file)
   // A stream for files too: `<(…)` in a shell is a pipe with a file's name, and has no size to ask for.
   const stream = file === '-' ? process.stdin : createReadStream(file)
-  const stop = (): void => void stream.destroy(new HearthError('ABORTED', `stopped while reading ${file}`))
-  if (signal.aborted) stop()
+  if (stream.destroyed) throw unreadable(file, 'standard input can be read once')
+  // A pipe to which nobody writes keeps its stream open even when that is destroyed: nobody waits for it then.
+  let stop = (): void => {}
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(stopped(file))
+  })
   signal.addEventListener('abort', stop, { once: true })
   try {
-    const chunks: Uint8Array[] = []
-    let length = 0
-    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
-      length += chunk.length
-      if (length > MAX_INPUT_BYTES) throw unreadable(file, `it is larger than ${MAX_INPUT_BYTES} bytes`)
-      chunks.push(chunk)
-    }
-    return Buffer.concat(chunks)
+    return await Promise.race([collect(stream, file), aborted])
   } catch (error) {
     const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
     if (code === 'ENOENT') return undefined
@@ -37,6 +35,7 @@ export async function readInputIfThere(file: string, signal: AbortSignal): Promi
     throw unreadable(file, code, error)
   } finally {
     signal.removeEventListener('abort', stop)
+    stream.destroy()
   }
 }
 
@@ -47,4 +46,19 @@ export async function writeOutput(file: string, text: string): Promise<void> {
 
 function unreadable(file: string, reason: string, cause?: unknown): HearthError {
   return new HearthError('INPUT_INVALID', `cannot read ${file}: ${reason}`, { file, reason }, cause)
+}
+
+async function collect(stream: AsyncIterable<Uint8Array>, file: string): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of stream) {
+    length += chunk.length
+    if (length > MAX_INPUT_BYTES) throw unreadable(file, `it is larger than ${MAX_INPUT_BYTES} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+function stopped(file: string): HearthError {
+  return new HearthError('ABORTED', `stopped while reading ${file}`)
 }

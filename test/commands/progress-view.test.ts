@@ -25,6 +25,12 @@ function fold(images: number, ...events: readonly (readonly [number, ProgressEve
 }
 
 describe('the view of a pull', () => {
+  it('learns from the job how many images there are', () => {
+    const view = newProgressView(0, 0)
+    applyProgress(view, { type: 'job-started', images: 200 }, 0)
+    assert.equal(view.images, 200)
+  })
+
   it('counts images that are done and failed', () => {
     const view = fold(
       3,

@@ -95,6 +95,22 @@ describe('a pull of images with wishes of their own', () => {
     })
   })
 
+  it('refuses what has no room on the disk before its first layer, and pulls the others', async () => {
+    const [small, large] = [
+      await anImage({ seed: 'small' }),
+      await anImage({ seed: 'l', layers: [{ bytes: 200_000 }] }),
+    ]
+    const names = [registry.add(small, 'small', '1'), registry.add(large, 'large', '1')]
+    const full = aPull(await tempDir(), {
+      disk: { free: async () => 64 * 1024 * 1024 + 100_000, partial: async () => 0 },
+    })
+    const { results } = await full.pull(names)
+    await full.close()
+    assert.deepEqual(results.map(codeOf), ['ok', 'NO_SPACE'])
+    const asked = new Set(registry.blobRequests().keys())
+    for (const { digest } of large.platforms.get('linux/amd64')?.layers ?? []) assert.ok(!asked.has(digest))
+  })
+
   describe('that fails fast', () => {
     it('ends the others with the first failure', async () => {
       const slow = registry.add(await anImage({ seed: 'slow' }), 'slow', '1')

@@ -61,6 +61,12 @@ describe('hearth warm and hearth lock', () => {
     assert.match(stderr, /^hearth: INPUT_INVALID: -:2:7: .+\n$/)
   })
 
+  it('read standard input once', async () => {
+    const { stderr, exitCode } = await hearth(['warm', '-f', '-', '-f', '-'], { stdin: 'alpine\n' })
+    assert.equal(exitCode, ERRORS.INPUT_INVALID.exitCode)
+    assert.match(stderr, /^hearth: INPUT_INVALID: /)
+  })
+
   it('take the variables of a Compose file from the environment', async () => {
     const stdin = `services: { a: { image: "${host}/\${NAME}:1" } }\n`
     assert.equal((await hearth(['lock', '-'], { stdin })).exitCode, ERRORS.INPUT_INVALID.exitCode)

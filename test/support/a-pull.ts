@@ -1,3 +1,4 @@
+import type { DiskSpace } from '../../src/blobs/disk-space.js'
 import { FsBlobStore } from '../../src/blobs/fs-blob-store.js'
 import { FsClaims } from '../../src/blobs/fs-claim.js'
 import { FsLeases } from '../../src/blobs/fs-lease.js'
@@ -34,10 +35,11 @@ export interface TestPullOptions {
   readonly jobs?: number
   readonly transport?: Partial<TransportOptions>
   readonly credentials?: Credentials
+  readonly disk?: DiskSpace
 }
 
 export function aPull(root: string, testOptions: TestPullOptions = {}): TestPull {
-  const { retry, mirrors = [], jobs = 8, credentials = new MemoryCredentials() } = testOptions
+  const { retry, mirrors = [], jobs = 8, disk, credentials = new MemoryCredentials() } = testOptions
   const transport = aTransport({ headersTimeoutMs: 500, bodyTimeoutMs: 500, ...testOptions.transport })
   const registry = new HttpRegistry({
     transport: openTransport(transport),
@@ -82,7 +84,7 @@ export function aPull(root: string, testOptions: TestPullOptions = {}): TestPull
             changes.onProgress?.(event)
           },
         },
-        { registry, pool, blobs, claims, leases, log, recorder, options, boot: 'boot' },
+        { registry, pool, blobs, claims, leases, log, recorder, options, boot: 'boot', ...(disk && { disk }) },
       ),
     close: async () => {
       await pool.close()

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { getEventListeners, once } from 'node:events'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
@@ -19,6 +19,13 @@ describe('an input file', () => {
     const path = join(folder, 'list.txt')
     await writeFile(path, 'alpine\n'.repeat(30_000))
     assert.equal((await readInput(path, signal)).length, 210_000)
+  })
+
+  it('leaves nothing behind on the signal, however many are read', async () => {
+    const path = join(folder, 'small')
+    await writeFile(path, 'alpine\n')
+    for (let times = 0; times < 20; times++) await readInput(path, signal)
+    assert.equal(getEventListeners(signal, 'abort').length, 0)
   })
 
   it('that is not there is an error, or nothing', async () => {

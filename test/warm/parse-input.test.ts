@@ -71,16 +71,16 @@ describe('inputs, recognised by their content', () => {
       'registry.example.com/team/app:1.10',
       'registry.example.com/team/app:2.0',
       `registry.example.com/team/app@${hex('c')}`,
-      'quay.io/coreos/etcd:latest',
+      'quay.io/acme/agent:stable',
     ])
-    const tags = ['1.13.1-alpine-perl', '1.13.3-alpine-perl', '3.12', '3.11', 'v4']
+    const tags = ['2.3-alpine', '2.5-alpine', '3.4', '3.3', 'v4']
     assert.deepEqual(
       queries.map(({ repository, accepts }) => [repository.repository, tags.filter(accepts)]),
       [
-        ['busybox', tags],
-        ['nginx', ['1.13.1-alpine-perl']],
-        ['alpine', ['3.12', 'v4']],
-        ['prometheus/node-exporter', tags],
+        ['tools/lint', tags],
+        ['team/web', ['2.3-alpine']],
+        ['team/api', ['3.4', 'v4']],
+        ['acme/exporter', tags],
       ],
     )
   })
