@@ -3,7 +3,6 @@ import { type ErrorCode, HearthError } from '../errors.js'
 import { statusError } from './error-body.js'
 import { allHeaders, type HeaderFields, singleHeader } from './header-fields.js'
 import type { Transport } from './http-dispatcher.js'
-import { request } from './http-undici.js'
 import { Watchdog } from './http-watchdog.js'
 import { InterimAnswers } from './interim.js'
 import { networkError } from './network-error.js'
@@ -70,7 +69,7 @@ async function oneHop(asked: ExchangeRequest, hop: Hop, transport: Transport): P
   const foreign = asked.foreign === true || hop.foreign
   const interim = new InterimAnswers(where)
   try {
-    const response = await request(foreign ? transport.foreign : transport.home, {
+    const response = await (foreign ? transport.foreign : transport.home).request({
       origin: hop.url.origin,
       path: hop.url.pathname + hop.url.search,
       method: asked.method,

@@ -11,11 +11,11 @@ declare module 'undici/lib/dispatcher/pool.js' {
 declare module 'undici/lib/dispatcher/proxy-agent.js' {
   export { ProxyAgent as default } from 'undici'
 }
-declare module 'undici/lib/api/api-request.js' {
-  import type { Dispatcher } from 'undici'
-  /** Its `this` is the dispatcher: undici's index puts it on the prototype of them all. */
-  export default function request(
-    this: Dispatcher,
-    options: Dispatcher.RequestOptions,
-  ): Promise<Dispatcher.ResponseData>
+declare module 'undici/lib/dispatcher/dispatcher.js' {
+  export { Dispatcher as default } from 'undici'
+}
+declare module 'undici/lib/api/index.js' {
+  /** request, stream, pipeline, connect and upgrade, to be put on the prototype of all dispatchers. */
+  const api: Readonly<Record<string, unknown>>
+  export default api
 }
