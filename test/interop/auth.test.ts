@@ -46,21 +46,10 @@ for (const auth of ['htpasswd', 'token'] as const) {
       return path
     }
 
-    it('lets in whoever has the right credentials, wherever they are kept', async () => {
-      const path = await anAuthFile(RIGHT)
-      const home = await tempDir()
-      await mkdir(join(home, '.docker'))
-      await writeFile(join(home, '.docker', 'config.json'), await readFile(path))
-      for (const [options, env] of [
-        [['--authfile', path], {}],
-        [[], { REGISTRY_AUTH_FILE: path }],
-        [[], { DOCKER_CONFIG: join(path, '..') }],
-        [[], { HOME: home }],
-      ] as const) {
-        const attempt = await pull(options, env)
-        assert.equal(attempt.exitCode, 0, attempt.stderr)
-        await assertNoSecrets(attempt)
-      }
+    it('lets in whoever has the right credentials', async () => {
+      const attempt = await pull(['--authfile', await anAuthFile(RIGHT)])
+      assert.equal(attempt.exitCode, 0, attempt.stderr)
+      await assertNoSecrets(attempt)
     })
 
     it('lets in with what a credential helper knows; the secret stands in no command line', async () => {
@@ -84,6 +73,26 @@ for (const auth of ['htpasswd', 'token'] as const) {
     })
 
     if (auth === 'htpasswd') {
+      it('finds credentials wherever other tools keep them', async () => {
+        const path = await anAuthFile(RIGHT)
+        const home = await tempDir()
+        await mkdir(join(home, '.docker'))
+        await writeFile(join(home, '.docker', 'config.json'), await readFile(path))
+        for (const env of [{ REGISTRY_AUTH_FILE: path }, { DOCKER_CONFIG: join(path, '..') }, { HOME: home }]) {
+          const attempt = await pull([], env)
+          assert.equal(attempt.exitCode, 0, attempt.stderr)
+          await assertNoSecrets(attempt)
+        }
+      })
+
+      it('does not fall back to asking anonymously when the credentials cannot be read', async () => {
+        const broken = join(await tempDir(), 'config.json')
+        await writeFile(broken, `{"auths": {"${registry.host}": {"auth": "${base64(RIGHT)}"}`)
+        const attempt = await pull(['--authfile', broken])
+        assert.deepEqual([attempt.exitCode, codeOf(attempt)], [7, 'CREDENTIALS_FAILED'])
+        await assertNoSecrets(attempt)
+      })
+
       it('refuses whoever has none', async () => {
         const attempt = await pull([])
         assert.deepEqual([attempt.exitCode, codeOf(attempt)], [7, 'UNAUTHORIZED'])
@@ -96,14 +105,6 @@ for (const auth of ['htpasswd', 'token'] as const) {
         assert.equal(registry.tokens?.issued(), before + 1)
       })
     }
-
-    it('does not fall back to asking anonymously when the credentials cannot be read', async () => {
-      const broken = join(await tempDir(), 'config.json')
-      await writeFile(broken, `{"auths": {"${registry.host}": {"auth": "${base64(RIGHT)}"}`)
-      const attempt = await pull(['--authfile', broken])
-      assert.deepEqual([attempt.exitCode, codeOf(attempt)], [7, 'CREDENTIALS_FAILED'])
-      await assertNoSecrets(attempt)
-    })
   })
 }
 
