@@ -10,7 +10,6 @@ import { imagesOfLock, isLock, readLock } from './lock-file.js'
 import { inputInvalid } from './place.js'
 import { isSkopeoSync, readSkopeoSync } from './skopeo-sync.js'
 import type { FormatOptions, TagQuery, WantedImage } from './wanted-image.js'
-import { parseYaml } from './yaml-documents.js'
 
 /** Far beyond any list that people keep; YAML of this size takes 8 s and 1 GiB. */
 export const MAX_INPUT_BYTES = 16 * 1024 * 1024
@@ -59,7 +58,8 @@ async function readQuickly<T>(
       if (!isHearthError(error, 'INPUT_INVALID')) throw error
     }
   }
-  return read(await parseYaml(text, file))
+  const { parseYaml } = await import('./yaml-documents.js')
+  return read(parseYaml(text, file))
 }
 
 function readDocuments(documents: readonly Located[], options: InputOptions): ParsedInput {

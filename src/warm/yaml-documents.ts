@@ -1,9 +1,8 @@
-import type * as Yaml from 'yaml'
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Pair, type ParsedNode, parseAllDocuments } from 'yaml'
 import type { Located, LocatedEntry, LocatedMap } from './located.js'
 import { inputInvalid, type Place } from './place.js'
 
-type Node = Yaml.ParsedNode | null
-type Pair = Yaml.Pair<Yaml.ParsedNode, Yaml.ParsedNode | null>
+type Node = ParsedNode | null
 
 /** Deeper than any manifest, and shallow enough that walking a document may recurse. */
 const MAX_DEPTH = 100
@@ -17,25 +16,24 @@ const MAX_NODES = 10_000_000
  * The documents of a YAML 1.2 stream, and so of JSON, with places; empty ones are left out. `<<` merges maps as in YAML
  * 1.1, because Compose files are written with it. A key that occurs twice in a map is an error.
  *
- * The parser is loaded by the first call: that takes 30 to 60 ms. It reads about 2 MB/s.
+ * Load this file when it is needed: the parser takes 30 to 60 ms to load. It reads about 2 MB/s.
  * @throws HearthError INPUT_INVALID
  */
-export async function parseYaml(text: string, file: string): Promise<readonly Located[]> {
-  const yaml = await import('yaml')
-  const lines = new yaml.LineCounter()
+export function parseYaml(text: string, file: string): readonly Located[] {
+  const lines = new LineCounter()
   const placeAt = (offset: number): Place => {
     const { line, col } = lines.linePos(offset)
     return { file, line: Math.max(line, 1), column: Math.max(col, 1) }
   }
   // uniqueKeys compares each key with all others of its map: 100,000 keys would take minutes.
   const options = { lineCounter: lines, prettyErrors: false, uniqueKeys: false } as const
-  const documents = yaml.parseAllDocuments(text, options)
+  const documents = parseAllDocuments(text, options)
   if ('empty' in documents) return []
   return documents.flatMap((document) => {
     const [error] = document.errors
     if (error !== undefined) throw inputInvalid(placeAt(error.pos[0]), reasonOf(error.message), error)
     if (document.contents === null) return []
-    const located = new Reader(yaml, placeAt).read(document.contents, 0)
+    const located = new Reader(placeAt).read(document.contents, 0)
     return located.value.kind === 'null' ? [] : [located.value]
   })
 }
@@ -50,14 +48,11 @@ class Reader {
   /** In the order of the document: an alias means the last anchor before it. */
   readonly #anchors = new Map<string, Read>()
 
-  constructor(
-    private readonly yaml: typeof Yaml,
-    private readonly placeAt: (offset: number) => Place,
-  ) {}
+  constructor(private readonly placeAt: (offset: number) => Place) {}
 
   read(node: Node, depth: number, place = this.#placeOf(node)): Read {
     if (depth > MAX_DEPTH) throw inputInvalid(place, `nested deeper than ${MAX_DEPTH}`)
-    if (this.yaml.isAlias(node)) return this.#aliased(node.source, place)
+    if (isAlias(node)) return this.#aliased(node.source, place)
     const read = this.#content(node, depth, place)
     if (read.nodes > MAX_NODES) throw inputInvalid(place, `aliases make more than ${MAX_NODES} values of this`)
     // Known from its end on, so that no alias can lie within what it stands for.
@@ -66,18 +61,17 @@ class Reader {
   }
 
   #content(node: Node, depth: number, place: Place): Read {
-    const { yaml } = this
-    if (yaml.isMap<Yaml.ParsedNode, Yaml.ParsedNode | null>(node)) return this.#map(node.items, depth, place)
-    if (yaml.isSeq<Yaml.ParsedNode>(node)) {
+    if (isMap<ParsedNode, ParsedNode | null>(node)) return this.#map(node.items, depth, place)
+    if (isSeq<ParsedNode>(node)) {
       const items = node.items.map((item) => this.read(item, depth + 1))
       return { value: { kind: 'list', place, items: items.map(({ value }) => value) }, nodes: sum(items) }
     }
-    if (!yaml.isScalar(node) || node.value === null) return { value: { kind: 'null', place }, nodes: 1 }
+    if (!isScalar(node) || node.value === null) return { value: { kind: 'null', place }, nodes: 1 }
     const text = typeof node.value === 'string' ? node.value : (node.source ?? String(node.value))
     return { value: { kind: 'text', place, text }, nodes: 1 }
   }
 
-  #map(pairs: readonly Pair[], depth: number, place: Place): Read {
+  #map(pairs: readonly Pair<ParsedNode, ParsedNode | null>[], depth: number, place: Place): Read {
     const entries = new Map<string, LocatedEntry>()
     const merged: Read[] = []
     let nodes = 1
@@ -87,7 +81,7 @@ class Reader {
       if (name.value.kind !== 'text') throw inputInvalid(at, 'a key that is not text')
       const read = this.read(value, depth + 1, value === null ? at : undefined)
       nodes += 1 + read.nodes
-      const isMerge = name.value.text === '<<' && this.yaml.isScalar(key) && key.type === 'PLAIN'
+      const isMerge = name.value.text === '<<' && isScalar(key) && key.type === 'PLAIN'
       if (isMerge) merged.push(read)
       else if (entries.has(name.value.text)) throw inputInvalid(at, `the key ${name.value.text} occurs twice`)
       else entries.set(name.value.text, { place: at, value: read.value })
