@@ -26,6 +26,8 @@ let output: OutputOptions = { json: false, quiet: false, verbose: false, progres
 let exitCodeOfSignal: number | undefined
 const stopping = new AbortController()
 
+// LevelDB makes its files with all rights that this leaves: none for others to write.
+process.umask(process.umask() | 0o022)
 for (const [name, exitCode] of Object.entries(SIGNALS)) process.on(name, () => stop(exitCode))
 process.on('uncaughtException', crash) // unhandled rejections too
 // A failed write is reported to whoever wrote (see write); without a listener it would also be thrown.

@@ -1,9 +1,10 @@
-import { open, readdir, rename, rm } from 'node:fs/promises'
+import { readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { HearthError } from '../errors.js'
 import { acquireLock } from '../lock/fs-lock.js'
-import { errnoOf, storeFailure } from '../log/fs-failure.js'
+import { storeFailure } from '../log/fs-failure.js'
 import { INDEX_FILE, LINUXKIT_LOCK, MATERIALISED_FILE } from '../oci/image-layout.js'
+import { readWhole } from './fs-read-file.js'
 import { isTemporaryOf, replaceFile } from './fs-replace-file.js'
 import type { IndexFile, OpenIndexFile } from './index-file.js'
 
@@ -15,7 +16,7 @@ export interface FsIndexFileOptions {
 }
 
 /** 100,000 references take some 50 MB. Anything above was not meant to be an index.json. */
-const MAX_BYTES = 256 * 1024 * 1024
+export const MAX_INDEX_BYTES = 256 * 1024 * 1024
 
 /**
  * index.json of a cache on disk. What we write to it is first kept beside the log as the next base, and becomes the base
@@ -56,12 +57,12 @@ export class FsIndexFile implements IndexFile {
   }
 
   async read(): Promise<Uint8Array | undefined> {
-    return readWhole(this.#index)
+    return readWhole(this.#index, MAX_INDEX_BYTES)
   }
 
   async #readBase(): Promise<Uint8Array | undefined> {
-    const next = await readWhole(this.#next)
-    if (next === undefined) return readWhole(this.#base)
+    const next = await readWhole(this.#next, MAX_INDEX_BYTES)
+    if (next === undefined) return readWhole(this.#base, MAX_INDEX_BYTES)
     // A crash came between writing `next` and taking it for the base.
     const current = await this.read()
     if (current !== undefined && Buffer.compare(current, next) === 0) {
@@ -69,7 +70,7 @@ export class FsIndexFile implements IndexFile {
       return next
     }
     await remove(this.#next)
-    return readWhole(this.#base)
+    return readWhole(this.#base, MAX_INDEX_BYTES)
   }
 
   async #replace(bytes: Uint8Array): Promise<void> {
@@ -85,22 +86,6 @@ export class FsIndexFile implements IndexFile {
     for (const name of await readdir(this.#root)) {
       if (isTemporaryOf(INDEX_FILE, name)) await remove(join(this.#root, name))
     }
-  }
-}
-
-async function readWhole(path: string): Promise<Uint8Array | undefined> {
-  try {
-    const file = await open(path, 'r')
-    try {
-      const { size } = await file.stat()
-      if (size > MAX_BYTES) throw new HearthError('LAYOUT_INVALID', `${path} is too large`, { path, size })
-      return await file.readFile()
-    } finally {
-      await file.close()
-    }
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined
-    throw error instanceof HearthError ? error : storeFailure(error, `read ${path}`)
   }
 }
 

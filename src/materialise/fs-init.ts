@@ -1,8 +1,8 @@
-import { mkdir, readFile, rm, stat } from 'node:fs/promises'
+import { mkdir, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { HearthError } from '../errors.js'
 import { acquireLock } from '../lock/fs-lock.js'
-import { errnoOf, storeFailure } from '../log/fs-failure.js'
+import { storeFailure } from '../log/fs-failure.js'
 import { syncFolder } from '../log/fs-sync-folder.js'
 import { LevelEventLog } from '../log/level-event-log.js'
 import {
@@ -13,10 +13,14 @@ import {
   INDEX_FILE,
   INGEST_FOLDER,
   LEASES_FOLDER,
+  LOG_FOLDER,
   OCI_LAYOUT_BYTES,
   OCI_LAYOUT_FILE,
 } from '../oci/image-layout.js'
 import { type CacheFormat, FORMAT_VERSION, parseFormat, parseOciLayout } from './format.js'
+import { MAX_INDEX_BYTES } from './fs-index-file.js'
+import { keepPrivate } from './fs-private-folder.js'
+import { readWhole } from './fs-read-file.js'
 import { replaceFile } from './fs-replace-file.js'
 import { parseIndexFile } from './image-index.js'
 
@@ -28,6 +32,8 @@ export interface InitOptions {
 }
 
 const encoder = new TextEncoder()
+/** format.json and oci-layout have less than a hundred. */
+const MAX_SMALL_BYTES = 64 * 1024
 
 /**
  * The format of the cache in a folder, after making it a cache if it is none yet. What another tool keeps there stays; its
@@ -39,6 +45,7 @@ const encoder = new TextEncoder()
  */
 export async function openOrInit(path: string, options: InitOptions): Promise<CacheFormat> {
   const root = resolve(path)
+  await keepPrivate(join(root, HEARTH_FOLDER))
   const format = await readFormat(root)
   if (format !== undefined) return format
   await checkLayout(root)
@@ -59,15 +66,17 @@ export async function openOrInit(path: string, options: InitOptions): Promise<Ca
  * @throws HearthError FORMAT_UNSUPPORTED when a newer hearth made it, LAYOUT_INVALID when format.json is damaged.
  */
 export async function readFormat(path: string): Promise<CacheFormat | undefined> {
-  const text = await readText(join(path, FORMAT_FILE))
+  const text = await readText(join(path, FORMAT_FILE), MAX_SMALL_BYTES)
   return text === undefined ? undefined : parseFormat(text)
 }
 
 async function init(root: string, { lockTimeoutMs, newId = () => globalThis.crypto.randomUUID() }: InitOptions) {
   const layout = join(root, OCI_LAYOUT_FILE)
-  if ((await readText(layout)) === undefined) await replaceFile(layout, encoder.encode(OCI_LAYOUT_BYTES))
+  if ((await readText(layout, MAX_SMALL_BYTES)) === undefined)
+    await replaceFile(layout, encoder.encode(OCI_LAYOUT_BYTES))
   await makeFolder(join(root, BLOBS_FOLDER), 0o755)
-  for (const folder of [INGEST_FOLDER, CLAIMS_FOLDER, LEASES_FOLDER]) await makeFolder(join(root, folder))
+  // The log's too: LevelDB would make it with whatever rights the umask leaves to others.
+  for (const folder of [INGEST_FOLDER, CLAIMS_FOLDER, LEASES_FOLDER, LOG_FOLDER]) await makeFolder(join(root, folder))
   await LevelEventLog.init(root, { lockTimeoutMs })
   const format = { version: FORMAT_VERSION, id: newId() }
   await replaceFile(join(root, FORMAT_FILE), encoder.encode(JSON.stringify(format)))
@@ -76,10 +85,10 @@ async function init(root: string, { lockTimeoutMs, newId = () => globalThis.cryp
 
 /** Before anything is written: a layout that cannot be understood must not be found out after a gigabyte was pulled. */
 async function checkLayout(root: string): Promise<void> {
-  const layout = await readText(join(root, OCI_LAYOUT_FILE))
+  const layout = await readText(join(root, OCI_LAYOUT_FILE), MAX_SMALL_BYTES)
   if (layout !== undefined) parseOciLayout(layout)
-  const index = await readText(join(root, INDEX_FILE))
-  if (index !== undefined) parseIndexFile(encoder.encode(index))
+  const index = await readWhole(join(root, INDEX_FILE), MAX_INDEX_BYTES)
+  if (index !== undefined) parseIndexFile(index)
 }
 
 /**
@@ -119,13 +128,9 @@ async function isFolder(path: string): Promise<boolean> {
   }
 }
 
-async function readText(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined
-    throw storeFailure(error, `read ${path}`)
-  }
+async function readText(path: string, maxBytes: number): Promise<string | undefined> {
+  const bytes = await readWhole(path, maxBytes)
+  return bytes && new TextDecoder().decode(bytes)
 }
 
 function lockInit(root: string, timeoutMs: number) {
