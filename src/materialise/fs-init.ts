@@ -2,7 +2,7 @@ import { mkdir, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { HearthError } from '../errors.js'
 import { acquireLock } from '../lock/fs-lock.js'
-import { storeFailure } from '../log/fs-failure.js'
+import { errnoOf, storeFailure } from '../log/fs-failure.js'
 import { syncFolder } from '../log/fs-sync-folder.js'
 import { LevelEventLog } from '../log/level-event-log.js'
 import {
