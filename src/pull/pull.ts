@@ -80,7 +80,7 @@ export async function pull(request: PullRequest, deps: PullDeps): Promise<PullRe
   const run = openRun(request, deps)
   const others = new AbortController()
   const targets = request.references.map((target) => (typeof target === 'string' ? { reference: target } : target))
-  request.onProgress({ type: 'job-started', images: targets.length })
+  if (!request.signal?.aborted) request.onProgress({ type: 'job-started', images: targets.length })
   const images = from(targets.entries()).pipe(
     mergeMap(
       ([place, target]) =>

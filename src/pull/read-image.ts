@@ -2,7 +2,7 @@ import type { BlobStore } from '../blobs/blob-store.js'
 import { HearthError, isHearthError } from '../errors.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
-import { type Index, MAX_MANIFEST_BYTES, parseManifest } from '../oci/manifest.js'
+import { type Index, MAX_MANIFEST_BYTES, parseManifest, successors } from '../oci/manifest.js'
 import { formatReference, type Reference } from '../oci/reference.js'
 import { type HoldingsDeps, presentBlobs } from './holdings.js'
 import { type PlannedManifest, selectChildren, type WantedPlatforms } from './plan.js'
@@ -88,7 +88,7 @@ export async function walkManifests(
     const manifests = await read(level)
     for (const manifest of manifests) {
       found.push(manifest)
-      descriptors += listed(manifest)
+      descriptors += successors(manifest.parsed).length
     }
     if (descriptors > MAX_DESCRIPTORS) throw tooLarge(reference)
     const children = manifests.flatMap(({ parsed }) => (parsed.kind === 'index' ? select(parsed) : []))
@@ -143,11 +143,6 @@ export async function fetchManifest(
   if (actual === size) return asked
   const message = `manifest ${digest} has ${actual} bytes, its parent says ${size}`
   throw new HearthError('SIZE_MISMATCH', message, { digest, expected: size, actual })
-}
-
-function listed({ parsed }: PlannedManifest): number {
-  if (parsed.kind === 'opaque') return 0
-  return parsed.kind === 'index' ? parsed.manifests.length : parsed.layers.length + 1
 }
 
 function distinct(descriptors: readonly Descriptor[]): Descriptor[] {
