@@ -54,6 +54,8 @@ export class BlobDownload {
       await this.#attempt({ fresh: false, connections: connectionsFor(settings, task.size) })
     } catch (error) {
       if (!isWrong(error) && !isHearthError(error, 'RANGE_INVALID')) throw error
+      // A length that does not fit says nothing about the bytes that are here: it may be a captive portal's page.
+      if (isHearthError(error, 'SIZE_MISMATCH') && this.#received === 0) throw error
       this.#restart()
       // Wrong from the first byte on: asked a second time at most, and not for a size that the server announces.
       if (isHearthError(error, 'SIZE_MISMATCH')) throw error

@@ -104,7 +104,7 @@ function fetchOne(reference: Reference, descriptor: Descriptor, deps: FetchDeps)
         },
         onRetry: ({ attempt, delayMs, error }) => {
           // What is left of all sources' errors is the registry's own.
-          pauseLane(lanes, reference.registry, error)
+          pauseLane(lanes, reference.registry, error, retry)
           onProgress({ type: 'blob-retry', digest, attempt, delayMs, failure: toFailure(error) })
         },
       }),
@@ -170,6 +170,9 @@ async function fetchFrom(
     await deps.recorder.commitBlob({ digest, size }, mediaType)
     deps.onProgress({ type: 'blob-done', digest, size, resumedBytes: resumed })
     return { descriptor, by: reference, received }
+  } catch (error) {
+    pauseLane(deps.lanes, source.host, error, deps.retry)
+    throw error
   } finally {
     slot.leave()
     await claim?.release()
@@ -196,8 +199,17 @@ async function transfer(source: BlobSource, wanted: Wanted, deps: FetchDeps): Pr
     const challenge = isHearthError(error, 'UNAUTHORIZED') ? error.details.challenge : undefined
     if (typeof challenge !== 'string') throw error
     const authorized = await registry.reauthorize(source, challenge, { signal })
-    return await pool.fetchBlob({ ...task, source: authorized }, { signal, onBytes })
+    return await pool.fetchBlob({ ...task, source: authorized }, { signal, onBytes }).catch((refused: unknown) => {
+      throw withoutChallenge(refused)
+    })
   }
+}
+
+/** Nobody answers the second one, and its realm may hold a query, which belongs into no report. */
+function withoutChallenge(error: unknown): unknown {
+  if (!isHearthError(error, 'UNAUTHORIZED')) return error
+  const { challenge: _, ...details } = error.details
+  return new HearthError(error.code, error.message, details, error.cause)
 }
 
 /** What another source, or another repository, may do better: its network, its answer, its bytes; not our disk or log. */

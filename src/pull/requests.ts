@@ -1,6 +1,5 @@
 import type { Observable } from 'rxjs'
-import type { HearthError } from '../errors.js'
-import { toFailure } from '../errors.js'
+import { isHearthError, toFailure } from '../errors.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
 import { formatReference, type Reference, repositoryName } from '../oci/reference.js'
@@ -72,6 +71,9 @@ export class Requests {
       const slot = await lanes.enter(host, signal)
       try {
         return await ask(signal)
+      } catch (error) {
+        pauseLane(lanes, host, error, retry)
+        throw error
       } finally {
         slot.leave()
       }
@@ -80,7 +82,6 @@ export class Requests {
       retryWhenUseful(retry, {
         ...hooks,
         onRetry: ({ attempt, delayMs, error }) => {
-          pauseLane(lanes, host, error)
           const image = formatReference(reference)
           onProgress({ type: 'request-retry', image, attempt, delayMs, failure: toFailure(error) })
         },
@@ -89,9 +90,13 @@ export class Requests {
   }
 }
 
-/** A server that says when to come back says it to all of us. */
-export function pauseLane(lanes: Lanes, host: string, { details }: HearthError): void {
-  if (typeof details.retryAfterMs === 'number') lanes.pause(host, details.retryAfterMs)
+/**
+ * A server that says when to come back says it to all of us. Call it before the slot is left: whoever waits for that must
+ * find the lane paused. A pause that nobody will wait for is none: the others are to hear it from the server, and to fail.
+ */
+export function pauseLane(lanes: Lanes, host: string, error: unknown, policy: RetryPolicy): void {
+  const retryAfterMs = isHearthError(error) ? error.details.retryAfterMs : undefined
+  if (typeof retryAfterMs === 'number' && retryAfterMs <= policy.maxRetryAfterMs) lanes.pause(host, retryAfterMs)
 }
 
 async function one<T>(source: Observable<T>, signal: AbortSignal): Promise<T> {

@@ -181,6 +181,16 @@ describe('a layer that was cut off goes on', { concurrency: 6 }, () => {
     )
   }
 
+  it('after a captive portal, which does not cost what is here', () =>
+    withPull({ ...OPTIONS, retry: { retries: 2 } }, async ({ registry, cache }) => {
+      const name = registry.add(image, 'app', 'v1')
+      registry.script({ digest: layer }, steps.finAfter(CUT), steps.captivePortal())
+      await refused(cache, name, 'SIZE_MISMATCH')
+      await pulled(cache, name)
+      assert.deepEqual(await soundBlobs(cache), everything())
+      assert.deepEqual(rangesOf(registry), [undefined, `bytes=${CUT}-`, `bytes=${CUT}-`])
+    }))
+
   function rangesOf(registry: RawRegistry): readonly (string | undefined)[] {
     return registry.requestsFor({ digest: layer }).map(({ headers }) => headers.range)
   }

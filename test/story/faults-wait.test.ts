@@ -27,6 +27,30 @@ const KINDS: Readonly<Record<string, Match>> = {
 
 /** RELIABILITY section 6, rows 8 to 10. */
 describe('a pull that is told when to come back', { concurrency: 8 }, () => {
+  for (const [kind, match] of Object.entries({ manifest: KINDS.manifest, blob: KINDS.blob })) {
+    it(`lets nobody else ask that host meanwhile, for a ${kind}`, () =>
+      withPull({ jobs: 1 }, async ({ registry, cache }) => {
+        const images = await Promise.all(
+          ['a', 'b', 'c', 'd', 'e', 'f'].map((seed) => anImage({ seed, layers: [{}, {}] })),
+        )
+        const names = images.map((image, at) => registry.add(image, `app-${at}`, 'v1'))
+        let toldAt = 0
+        const times: number[] = []
+        registry.script(match ?? {}, (answer, context) => {
+          toldAt = performance.now()
+          return retryAfter(429, '1')(answer, context)
+        })
+        registry.always({}, (answer) => {
+          times.push(performance.now())
+          return answer
+        })
+        const { results } = await cache.pull(names)
+        assert.ok(results.every(({ ok }) => ok))
+        const early = times.map((time) => time - toldAt).filter((after) => after > 0 && after < SECOND - 20)
+        assert.deepEqual(early, [])
+      }))
+  }
+
   for (const [kind, match] of Object.entries(KINDS)) {
     for (const [form, step] of Object.entries({
       'in seconds': retryAfter(429, '1'),
