@@ -48,7 +48,7 @@ export function referenceRemoved(reference: string): ReferenceRemoved {
 }
 
 /** Ids and times that are the same in every run. */
-export function aStamp(): () => Stamp {
+function aStamp(): () => Stamp {
   let count = 0
   return () => ({ id: `id-${++count}`, at: new Date(1_700_000_000_000 + count * 1000).toISOString() })
 }
