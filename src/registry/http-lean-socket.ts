@@ -7,7 +7,7 @@ const BUFFER_BYTES = 256 * 1024
 
 /**
  * Connects sockets that read into one reused buffer each. Node's stock sockets allocate 64 KiB for every read, which for
- * large bodies costs as much CPU as receiving them (bench/registry); undici's parser only looks at a chunk while it is
+ * large bodies costs as much CPU as receiving them (`bench/registry/lean-socket.bench.ts`); undici's parser only looks at a chunk while it is
  * being parsed, so the memory can be used again at once.
  *
  * The bytes a response handler sees are valid only until it returns: hash and write them there, or copy them.
