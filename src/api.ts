@@ -101,6 +101,9 @@ export interface Cache {
    * @throws HearthError CACHE_MISSING when the folder holds no cache.
    */
   verify(options?: VerifyOptions): Promise<VerifyReport>
-  /** Ends threads and connections. Idempotent. */
+  /**
+   * Ends what is under way, which then rejects with ABORTED, and all threads and connections. From then on only `list` and
+   * `inspect` answer. Idempotent.
+   */
   close(): Promise<void>
 }

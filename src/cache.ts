@@ -15,7 +15,9 @@ import type {
   WarmPlanOptions,
 } from './api.js'
 import { FsBlobStore } from './blobs/fs-blob-store.js'
+import type { WireParts } from './cache/open-wire.js'
 import type { Warming } from './cache/warming.js'
+import { Calls } from './calls.js'
 import { HearthError } from './errors.js'
 import { absolutePath, type Host, readHost } from './host/os-host.js'
 import type { RemovalDeps } from './inventory/remove.js'
@@ -52,6 +54,8 @@ class FolderCache implements Cache {
   readonly #pool = new Lazy<Pool>(() => this.#openPool())
   readonly #warming = new Lazy<Warming>(() => this.#openWarming())
   readonly #log = new Lazy<EventLog>(() => this.#openLog())
+  readonly #calls = new Calls()
+  #closed: Promise<void> | undefined
 
   constructor(options: ResolvedOptions, host: Host) {
     this.path = absolutePath(options.path)
@@ -61,8 +65,9 @@ class FolderCache implements Cache {
     this.#blobs = new FsBlobStore(this.path)
   }
 
-  async pull(references: string | readonly string[], options: PullOptions = {}): Promise<PullReport> {
-    return await this.#pull(typeof references === 'string' ? [references] : references, options)
+  pull(references: string | readonly string[], options: PullOptions = {}): Promise<PullReport> {
+    const names = typeof references === 'string' ? [references] : references
+    return this.#calls.run(options, (linked) => this.#pull(names, linked))
   }
 
   async #pull(references: readonly (string | PullTarget)[], options: WarmOptions): Promise<PullReport> {
@@ -77,7 +82,7 @@ class FolderCache implements Cache {
     const wanted = parseWanted(platforms, this.#host)
     const log = await this.#log.get()
     const [pool, registry, boot] = await Promise.all([this.#pool.get(), this.#registry.get(), readBootId()])
-    const leases = new FsLeases(this.path)
+    const [claims, disk, leases] = [new FsClaims(this.path), new FsDiskSpace(this.path), new FsLeases(this.path)]
     const { durability } = this.#options
     const parts = { log, blobs: this.#blobs, boot, materialise: this.#materialise }
     const recorder = new Recorder({ ...parts, durability, now: () => performance.now() })
@@ -85,32 +90,23 @@ class FolderCache implements Cache {
       const strict = platforms.length > 0
       return await pull(
         { references, wanted, strict, policy, failFast, onProgress, ...(signal && { signal }) },
-        {
-          ...parts,
-          pool,
-          registry,
-          leases,
-          recorder,
-          claims: new FsClaims(this.path),
-          disk: new FsDiskSpace(this.path),
-          options: this.#options,
-        },
+        { ...parts, pool, registry, leases, recorder, claims, disk, options: this.#options },
       )
     } finally {
       await leases.release()
     }
   }
 
-  async warm(references: readonly string[], options: WarmOptions = {}): Promise<WarmReport> {
-    return await (await this.#warming.get()).warm(references, options)
+  warm(references: readonly string[], options: WarmOptions = {}): Promise<WarmReport> {
+    return this.#calls.run(options, async (linked) => (await this.#warming.get()).warm(references, linked))
   }
 
-  async planWarm(references: readonly string[], options: WarmPlanOptions = {}): Promise<WarmPlan> {
-    return await (await this.#warming.get()).plan(references, options)
+  planWarm(references: readonly string[], options: WarmPlanOptions = {}): Promise<WarmPlan> {
+    return this.#calls.run(options, async (linked) => (await this.#warming.get()).plan(references, linked))
   }
 
-  async lock(references: readonly string[], options: LockOptions = {}): Promise<LockReport> {
-    return await (await this.#warming.get()).lock(references, options)
+  lock(references: readonly string[], options: LockOptions = {}): Promise<LockReport> {
+    return this.#calls.run(options, async (linked) => (await this.#warming.get()).lock(references, linked))
   }
 
   async list(_: SignalOptions = {}): Promise<readonly ListedReference[]> {
@@ -132,22 +128,27 @@ class FolderCache implements Cache {
     return await inspectImage(name, root, { blobs: this.#blobs, ...(signal && { signal }) })
   }
 
-  async remove(references: readonly string[], options: RemoveOptions = {}): Promise<RemoveReport> {
-    const { nothingRemoved, removeReferences } = await import('./inventory/remove.js')
-    if (!(await this.#isThere())) return nothingRemoved(references)
-    return await this.#removing(options, (deps) => removeReferences(references, deps, options))
+  remove(references: readonly string[], options: RemoveOptions = {}): Promise<RemoveReport> {
+    return this.#calls.run(options, async (linked) => {
+      const { nothingRemoved, removeReferences } = await import('./inventory/remove.js')
+      if (!(await this.#isThere())) return nothingRemoved(references)
+      return await this.#removing(linked, (deps) => removeReferences(references, deps, linked))
+    })
   }
 
-  async clean(options: RemoveOptions = {}): Promise<RemoveReport> {
-    const { clean, nothingRemoved } = await import('./inventory/remove.js')
-    if (!(await this.#isThere())) return nothingRemoved([])
-    // First, because on a full disk the log needs the room. Nothing of it is published, so nobody can be asked about it.
-    const abandoned = options.publishedOnly ? 0 : await this.#removeAbandonedIngests()
-    const report = await this.#removing(options, (deps) => clean(deps, options))
-    return { ...report, freedBytes: report.freedBytes + abandoned }
+  clean(options: RemoveOptions = {}): Promise<RemoveReport> {
+    return this.#calls.run(options, async (linked) => {
+      const { clean, nothingRemoved } = await import('./inventory/remove.js')
+      if (!(await this.#isThere())) return nothingRemoved([])
+      // First, because on a full disk the log needs the room. Nothing of it is published, so nobody can be asked about it.
+      const abandoned = linked.publishedOnly ? 0 : await this.#removeAbandonedIngests()
+      const report = await this.#removing(linked, (deps) => clean(deps, linked))
+      return { ...report, freedBytes: report.freedBytes + abandoned }
+    })
   }
 
   async *history({ after = 0, signal }: HistoryOptions = {}): AsyncIterable<Recorded> {
+    this.#calls.refuseStopped()
     if (!(await this.#isInitialised())) return
     const log = await this.#openLogAsItIs()
     try {
@@ -157,26 +158,36 @@ class FolderCache implements Cache {
     }
   }
 
-  async verify({ onProgress, signal }: VerifyOptions = {}): Promise<VerifyReport> {
+  verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+    return this.#calls.run(options, (linked) => this.#verify(linked))
+  }
+
+  async #verify(options: VerifyOptions): Promise<VerifyReport> {
     const { verifyCache } = await import('./inventory/verify.js')
     if (!(await this.#isThere())) {
       throw new HearthError('CACHE_MISSING', `there is no cache in ${this.path}`, { path: this.path })
     }
-    const log = (await this.#isInitialised()) ? await this.#openLogAsItIs() : undefined
     const pool = await this.#pool.get()
+    const log = (await this.#isInitialised()) ? await this.#openLogAsItIs() : undefined
     const jobs = this.#host.parallelism
     try {
-      return await verifyCache(
-        { blobs: this.#blobs, indexFile: this.#index, pool, jobs, ...(log && { log }) },
-        { ...(onProgress && { onProgress }), ...(signal && { signal }) },
-      )
+      return await verifyCache({ blobs: this.#blobs, indexFile: this.#index, pool, jobs, ...(log && { log }) }, options)
     } finally {
       await log?.close()
     }
   }
 
-  async close(): Promise<void> {
-    await this.#pool.close((pool) => pool.close())
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    const endPool = () => this.#pool.close((pool) => pool.close())
+    // Together: a call waits for its tasks, and the pool ends a task that takes too long.
+    await Promise.all([this.#calls.stop(), endPool()])
+    // One that a call has made meanwhile.
+    await endPool()
     await this.#registry.close((registry) => registry.close())
     await this.#log.close((log) => log.close())
   }
@@ -231,18 +242,18 @@ class FolderCache implements Cache {
     return await readTransport({ ...this.#options, connectionsPerHost: this.#options.jobs })
   }
 
+  async #wire(): Promise<WireParts> {
+    return { options: this.#options, host: this.#host, transport: await this.#transport.get() }
+  }
+
   async #openRegistry(): Promise<Registry> {
-    const { HttpRegistry } = await import('./registry/http-registry.js')
-    const { openTransport } = await import('./registry/http-dispatcher.js')
-    const { FsCredentials } = await import('./registry/fs-credentials.js')
-    const { parseMirrors } = await import('./registry/mirrors.js')
-    const { env, authFile, mirrors } = this.#options
-    const { home } = this.#host
-    return new HttpRegistry({
-      transport: openTransport(await this.#transport.get()),
-      credentials: new FsCredentials({ env, home, ...(authFile !== undefined && { authFile }) }),
-      mirrors: parseMirrors(mirrors, this.#options),
-    })
+    const { openRegistry } = await import('./cache/open-wire.js')
+    return await openRegistry(await this.#wire())
+  }
+
+  async #openPool(): Promise<Pool> {
+    const { openPool } = await import('./cache/open-wire.js')
+    return await openPool(await this.#wire())
   }
 
   async #openWarming(): Promise<Warming> {
@@ -255,18 +266,5 @@ class FolderCache implements Cache {
       registry: () => this.#registry.get(),
       pull: (targets, options) => this.#pull(targets, options),
     })
-  }
-
-  async #openPool(): Promise<Pool> {
-    const { PiscinaPool } = await import('./pool/piscina-pool.js')
-    const { InlinePool } = await import('./pool/inline-pool.js')
-    const { SplitPool } = await import('./pool/split-pool.js')
-    const { checkpointEveryBytes, jobs } = this.#options
-    const threads = Math.min(jobs, this.#host.parallelism)
-    // Each thread may take all jobs: lanes of several hosts together are wider than one.
-    const settings = { transport: await this.#transport.get(), checkpointEveryBytes }
-    const load = { running: new SharedArrayBuffer(4), processors: this.#host.parallelism }
-    const far = new PiscinaPool({ threads, tasksPerThread: jobs, settings: { ...settings, load } })
-    return new SplitPool({ near: new InlinePool(settings), far })
   }
 }

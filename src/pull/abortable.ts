@@ -37,6 +37,13 @@ export class Jobs {
   }
 }
 
+/** Goes off with the first of them. Any number may listen. */
+export function firstOf(...signals: readonly AbortSignal[]): AbortSignal {
+  const first = AbortSignal.any([...signals])
+  setMaxListeners(0, first)
+  return first
+}
+
 /** The other one, at the edge: all values of a finite stream; aborting the signal unsubscribes and rejects with ABORTED. */
 export function collect<T>(source: Observable<T>, signal?: AbortSignal): Promise<T[]> {
   return new Promise((resolve, reject) => {

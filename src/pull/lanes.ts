@@ -32,11 +32,6 @@ export class Lanes {
     this.#lane(host).pause(ms)
   }
 
-  /** Ends all pauses: a run that is over must not keep its process waiting for one. */
-  end(): void {
-    for (const lane of this.#lanes.values()) lane.end()
-  }
-
   #lane(host: string): Lane {
     const existing = this.#lanes.get(host)
     if (existing !== undefined) return existing
@@ -52,7 +47,10 @@ class Lane {
   readonly #scheduler: SchedulerLike
   #inside = 0
   #pausedUntil = 0
-  #wakeUp: Subscription | undefined
+  /** What was asked for: by a clock that is set back, the pause would last longer. */
+  #pauseMs = 0
+  /** Set only while somebody waits: else it would keep the process alive for nobody. */
+  #alarm: Subscription | undefined
 
   constructor(width: number, scheduler: SchedulerLike) {
     this.#width = width
@@ -68,6 +66,7 @@ class Lane {
       }
       const giveUp = (): void => {
         this.#waiting.delete(give)
+        if (this.#waiting.size === 0) this.#stopAlarm()
         reject(new HearthError('ABORTED', 'stopped while waiting for a turn'))
       }
       if (signal.aborted) return giveUp()
@@ -78,17 +77,11 @@ class Lane {
   }
 
   pause(ms: number): void {
-    const now = this.#scheduler.now()
-    if (now + ms <= this.#pausedUntil) return
-    this.#pausedUntil = now + ms
-    this.#wakeUp?.unsubscribe()
-    this.#wakeUp = this.#scheduler.schedule(() => this.end(), ms)
-  }
-
-  /** The pause is over when its timer says so: by the clock it may not be yet, and nobody would look a second time. */
-  end(): void {
-    this.#wakeUp?.unsubscribe()
-    this.#pausedUntil = 0
+    const until = this.#scheduler.now() + ms
+    if (until <= this.#pausedUntil) return
+    this.#pausedUntil = until
+    this.#pauseMs = ms
+    this.#stopAlarm()
     this.#letIn()
   }
 
@@ -105,11 +98,28 @@ class Lane {
   }
 
   #letIn(): void {
-    if (this.#scheduler.now() < this.#pausedUntil) return
+    if (this.#waiting.size === 0) return
+    const left = Math.min(this.#pausedUntil - this.#scheduler.now(), this.#pauseMs)
+    if (left > 0) {
+      this.#alarm ??= this.#scheduler.schedule(() => this.#resume(), left)
+      return
+    }
     for (const give of this.#waiting) {
       if (this.#inside >= this.#width) return
       this.#waiting.delete(give)
       give()
     }
+  }
+
+  /** The pause is over when its timer says so: by the clock it may not be yet, and nobody would look a second time. */
+  #resume(): void {
+    this.#alarm = undefined
+    this.#pausedUntil = 0
+    this.#letIn()
+  }
+
+  #stopAlarm(): void {
+    this.#alarm?.unsubscribe()
+    this.#alarm = undefined
   }
 }

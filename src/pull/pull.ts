@@ -22,7 +22,7 @@ import { formatReference, parseReference } from '../oci/reference.js'
 import type { PullPolicy, ResolvedOptions } from '../options.js'
 import type { Pool } from '../pool/pool.js'
 import type { Registry } from '../registry/registry.js'
-import { collect } from './abortable.js'
+import { collect, firstOf } from './abortable.js'
 import type { WantedPlatforms } from './plan.js'
 import type { OnProgress } from './progress.js'
 import { pullImage } from './pull-image.js'
@@ -77,6 +77,7 @@ export interface PullRequest {
  * @throws HearthError ABORTED; LOG_… and STORE_… when index.json could not be brought up to date at the end.
  */
 export async function pull(request: PullRequest, deps: PullDeps): Promise<PullReport> {
+  if (request.signal?.aborted) throw new HearthError('ABORTED', 'stopped before it began')
   const run = openRun(request, deps)
   const others = new AbortController()
   const targets = request.references.map((target) => (typeof target === 'string' ? { reference: target } : target))
@@ -102,7 +103,7 @@ export async function pull(request: PullRequest, deps: PullDeps): Promise<PullRe
     return pullImage(reference, parseReference(reference), {
       ...run,
       request: own,
-      signal: request.failFast ? AbortSignal.any([signal, others.signal]) : signal,
+      signal: request.failFast ? firstOf(signal, others.signal) : signal,
       ...(digest !== undefined && { pinned: digest }),
     })
   }
@@ -113,7 +114,6 @@ export async function pull(request: PullRequest, deps: PullDeps): Promise<PullRe
     // What was asked to stop may be in the middle of a commit: nothing goes on behind the caller's back.
     const stopped = from(run.jobs.ended())
     await firstValueFrom(stopped.pipe(timeout({ first: STOP_WITHIN_MS, with: () => of(undefined) })))
-    run.lanes.end()
     await deps.recorder.flush()
   }
 }

@@ -14,7 +14,6 @@ export interface Run {
   readonly request: PullRequest
   readonly deps: PullDeps
   readonly jobs: Jobs
-  readonly lanes: Lanes
   readonly requests: Requests
   readonly holdings: HoldingsDeps
   readonly fetching: FetchDeps
@@ -45,5 +44,5 @@ export function openRun(request: PullRequest, deps: PullDeps): Run {
   }
   const space = deps.disk && new SpaceBudget(deps.disk)
   const requests = new Requests(common)
-  return { request, deps, jobs, lanes, requests, holdings, fetching, ...(space && { space }) }
+  return { request, deps, jobs, requests, holdings, fetching, ...(space && { space }) }
 }

@@ -3,7 +3,7 @@ import { getEventListeners } from 'node:events'
 import { describe, it } from 'node:test'
 import { defer, EMPTY, from, NEVER, Observable, of, Subject, throwError } from 'rxjs'
 import { isHearthError } from '../../src/errors.js'
-import { collect, Jobs } from '../../src/pull/abortable.js'
+import { collect, firstOf, Jobs } from '../../src/pull/abortable.js'
 
 const aborted = (error: unknown) => isHearthError(error, 'ABORTED')
 const listenersOf = ({ signal }: AbortController) => getEventListeners(signal, 'abort').length
@@ -53,17 +53,7 @@ describe('Jobs', () => {
   })
 
   it('lets more than ten listen to one signal without a warning of Node', async () => {
-    const warnings: Error[] = []
-    const note = (warning: Error) => warnings.push(warning)
-    process.on('warning', note)
-    await collect(
-      new Jobs().run(async (signal) => {
-        for (let count = 0; count < 50; count++) signal.addEventListener('abort', () => undefined)
-      }),
-    )
-    await new Promise((resolve) => setImmediate(resolve))
-    process.off('warning', note)
-    assert.deepEqual(warnings, [])
+    assert.deepEqual(await warningsOf(() => collect(new Jobs().run(async (signal) => listenOften(signal)))), [])
   })
 
   it('has ended when the last of its jobs has, also those that nobody wants and those that others began', async () => {
@@ -90,6 +80,21 @@ describe('Jobs', () => {
 
   it('has ended when there was never a job', async () => {
     await new Jobs().ended()
+  })
+})
+
+describe('firstOf', () => {
+  it('goes off with the first of its signals', () => {
+    const [one, two] = [new AbortController(), new AbortController()]
+    const first = firstOf(one.signal, two.signal)
+    assert.equal(first.aborted, false)
+    two.abort()
+    assert.equal(first.aborted, true)
+  })
+
+  it('lets more than ten listen without a warning of Node', async () => {
+    const { signal } = new AbortController()
+    assert.deepEqual(await warningsOf(async () => listenOften(firstOf(signal))), [])
   })
 })
 
@@ -151,3 +156,17 @@ describe('collect', () => {
     assert.equal(listenersOf(stop), 0)
   })
 })
+
+function listenOften(signal: AbortSignal): void {
+  for (let count = 0; count < 50; count++) signal.addEventListener('abort', () => undefined)
+}
+
+async function warningsOf(work: () => Promise<unknown>): Promise<readonly Error[]> {
+  const warnings: Error[] = []
+  const note = (warning: Error) => warnings.push(warning)
+  process.on('warning', note)
+  await work()
+  await new Promise((resolve) => setImmediate(resolve))
+  process.off('warning', note)
+  return warnings
+}

@@ -245,7 +245,6 @@ describe('fetchBlobs', () => {
       assert.equal(entered, false)
       stop.abort()
       await assert.rejects(fetching, { code: 'ABORTED' })
-      deps.lanes.end()
     })
   })
 

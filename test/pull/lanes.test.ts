@@ -74,13 +74,43 @@ describe('Lanes', () => {
     await entered
   })
 
-  it('has no timer left when it is ended, and lets in who waited', async () => {
+  it('has a timer only while somebody waits', async () => {
+    const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
     const lanes = new Lanes(1)
     lanes.pause('a', 60_000)
+    assert.equal(timers(), 0)
+    const [one, two] = [new AbortController(), new AbortController()]
+    const waiting = [one, two].map(({ signal }) => assert.rejects(lanes.enter('a', signal)))
+    assert.equal(timers(), 1)
+    one.abort()
+    assert.equal(timers(), 1)
+    two.abort()
+    assert.equal(timers(), 0)
+    await Promise.all(waiting)
+  })
+
+  it('is paused no longer than it was told to, even if the clock is set back', async () => {
+    const scheduler = new VirtualTimeScheduler()
+    const lanes = new Lanes(1, scheduler)
+    let now = 1_000_000
+    scheduler.now = () => now
+    lanes.pause('a', 100)
+    now = 0
     const entered = lanes.enter('a', never)
-    lanes.end()
+    scheduler.flush()
     await entered
-    assert.ok(!process.getActiveResourcesInfo().includes('Timeout'))
+    assert.equal(scheduler.frame, 100)
+  })
+
+  it('stays paused until the end of a longer pause that came while somebody waited', async () => {
+    const scheduler = new VirtualTimeScheduler()
+    const lanes = new Lanes(1, scheduler)
+    lanes.pause('a', 100)
+    const entered = lanes.enter('a', never)
+    lanes.pause('a', 500)
+    scheduler.flush()
+    await entered
+    assert.equal(scheduler.frame, 500)
   })
 
   it('pauses one host alone', async () => {

@@ -87,7 +87,6 @@ describe('Requests', () => {
     assert.deepEqual(steps(), ['resolve tag'])
     stop.abort()
     for (const request of [first, second]) await assert.rejects(request, { code: 'ABORTED' })
-    run.lanes.end()
   })
 
   it('keeps to the width of the lane, also while some are retried', async () => {
