@@ -86,8 +86,9 @@ export class PiscinaPool implements Pool {
   #start(): Piscina {
     const { threads: maxThreads, tasksPerThread, settings } = this.#options
     const threads = new Piscina({
-      // Not 0: when the last thread dies with its task, nothing would ever start the tasks that are still queued.
-      minThreads: 1,
+      // All at once: a thread that may take several tasks would take all of them before a second one was started. And not 0
+      // in any case: when the last thread dies with its task, nothing would ever start the tasks that are still queued.
+      minThreads: maxThreads,
       maxThreads,
       concurrentTasksPerWorker: tasksPerThread,
       idleTimeout: IDLE_MS,
