@@ -2,7 +2,7 @@ import { contiguousPrefix, coveredBytes } from '../src/blobs/checkpoint.js'
 import type { FsIngest } from '../src/blobs/fs-ingest.js'
 import { ingestDataPath } from '../src/blobs/fs-ingest-data.js'
 import { HearthError, isHearthError } from '../src/errors.js'
-import { algorithmOf } from '../src/oci/digest.js'
+import { algorithmOf, type Digest } from '../src/oci/digest.js'
 import { reportBytes } from '../src/pool/task-control.js'
 import type { FetchBlobTask, FetchBlobValue, WorkerSettings } from '../src/pool/tasks.js'
 import type { Transport } from '../src/registry/http-dispatcher.js'
@@ -151,11 +151,24 @@ export class BlobDownload {
   async #verify(): Promise<void> {
     const { digest: expected, size, source } = this.#context.task
     // Undefined: its thread could not do it, or the file is shorter than what was written. Then it is read once more, here.
-    const actual = (await this.#hash?.finish(size)) ?? (await (await this.#inlineHash(size)).finish(size))
-    if (this.#context.signal.aborted) throw new HearthError('ABORTED', 'stopped', { step: 'blob' })
+    const actual = (await this.#finish(this.#hash)) ?? (await this.#finish(await this.#inlineHash(size)))
     if (actual === expected) return
     const details = { host: source.host, step: 'blob', expected, actual: actual ?? 'fewer bytes' }
     throw new HearthError('DIGEST_MISMATCH', `${source.host} sent ${details.actual} for ${expected}`, details)
+  }
+
+  /** Reads no further when it is to stop: an earlier run may have left gigabytes. */
+  async #finish(hash: StreamHash | undefined): Promise<Digest | undefined> {
+    const { task, signal } = this.#context
+    const stop = (): void => hash?.stop()
+    signal.addEventListener('abort', stop, { once: true })
+    try {
+      const digest = signal.aborted ? undefined : await hash?.finish(task.size)
+      if (signal.aborted) throw new HearthError('ABORTED', 'stopped', { step: 'blob' })
+      return digest
+    } finally {
+      signal.removeEventListener('abort', stop)
+    }
   }
 }
 

@@ -44,9 +44,10 @@ function transportFor(settings: WorkerSettings): Transport {
 }
 
 async function run(task: FetchBlobTask, settings: WorkerSettings): Promise<FetchBlobValue> {
+  // First: when it throws, nothing else has been begun.
+  const ingest = FsIngest.open(task.ingest, task)
   const stop = new AbortController()
   const poll = setInterval(() => stopRequested(task.control) && stop.abort(), STOP_POLL_MS)
-  const ingest = FsIngest.open(task.ingest, task)
   const leave = enterLoad(settings)
   try {
     const download = new BlobDownload({

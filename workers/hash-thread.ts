@@ -20,6 +20,8 @@ try {
     if (end === NEVER_MIND || (end !== UNKNOWN && position >= Number(end))) break
     if (position === written) Atomics.wait(slots, WRITTEN, BigInt(written), 100)
     const count = readSync(file, buffer, 0, Math.min(STEP_BYTES, written - position), position)
+    // The file is shorter than what was written: no digest of it will fit, and there is nothing to wait for.
+    if (count === 0 && position < written) break
     hasher.update(buffer.subarray(0, count))
     position += count
   }

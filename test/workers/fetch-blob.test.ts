@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
-import { appendFile, open, readFile, stat, truncate } from 'node:fs/promises'
+import { appendFile, open, readFile, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
+import { FsIngest } from '../../src/blobs/fs-ingest.js'
 import type { ErrorCode } from '../../src/errors.js'
 import type { Descriptor } from '../../src/oci/descriptor.js'
 import { digestBytes } from '../../src/oci/hasher.js'
 import { createControl, reportedBytes, requestStop } from '../../src/pool/task-control.js'
-import type { FetchBlobValue, TaskOutcome, WorkerSettings } from '../../src/pool/tasks.js'
+import type { FetchBlobTask, FetchBlobValue, TaskOutcome, WorkerSettings } from '../../src/pool/tasks.js'
+import { openTransport } from '../../src/registry/http-dispatcher.js'
+import { BlobDownload } from '../../workers/blob-download.js'
 import { closeTransport, fetchBlob } from '../../workers/fetch-blob.js'
 import { aTransport } from '../support/a-transport.js'
 import { anImage, type BuiltImage } from '../support/an-image.js'
@@ -42,21 +45,18 @@ describe('fetch-blob', () => {
   })
   afterEach(() => registry.close())
 
-  const fetchLayer = (changes: { readonly size?: number; readonly control?: SharedArrayBuffer } = {}) =>
-    fetchBlob(
-      {
-        kind: 'fetch-blob',
-        digest: layer.digest,
-        size: layer.size,
-        ingest,
-        source: { url: `${registry.url}/v2/app/blobs/${layer.digest}`, headers: {}, host: registry.host },
-        boot: 'this-boot',
-        durability: 'full',
-        control: createControl(),
-        ...changes,
-      },
-      settings,
-    )
+  const taskOf = (changes: Partial<FetchBlobTask>): FetchBlobTask => ({
+    kind: 'fetch-blob',
+    digest: layer.digest,
+    size: layer.size,
+    ingest,
+    source: { url: `${registry.url}/v2/app/blobs/${layer.digest}`, headers: {}, host: registry.host },
+    boot: 'this-boot',
+    durability: 'full',
+    control: createControl(),
+    ...changes,
+  })
+  const fetchLayer = (changes: Partial<FetchBlobTask> = {}) => fetchBlob(taskOf(changes), settings)
   const blob = { kind: 'blob', method: 'GET' } as const
   const data = () => readFile(join(ingest, 'data'))
   const ranges = () => registry.requestsFor(blob).map(({ headers }) => headers.range)
@@ -187,6 +187,37 @@ describe('fetch-blob', () => {
       assert.ok(bytes.equals(await data()), 'other bytes')
     })
 
+    it('keeps the part when a page comes instead of the blob', async () => {
+      const kept = (await data()).length
+      for (const range of [true, false]) registry.script({ ...blob, range }, steps.captivePortal())
+      assert.equal(codeOf(await fetchLayer()), 'SIZE_MISMATCH')
+      assert.equal((await data()).length, kept)
+      assert.equal(resultOf(await fetchLayer()).resumed, kept)
+    })
+
+    it('reads no further in it when it is asked to stop', async () => {
+      const present = (await data()).length
+      await appendFile(join(ingest, 'data'), bytes.subarray(present))
+      const opened = FsIngest.open(ingest, { digest: layer.digest, size: layer.size, boot: 'this-boot' })
+      const stop = new AbortController()
+      let reads = 0
+      const read = (offset: number, buffer: Uint8Array): number => {
+        reads += 1
+        stop.abort()
+        return opened.read(offset, buffer)
+      }
+      const download = new BlobDownload({
+        task: taskOf({}),
+        settings,
+        ingest: Object.create(opened, { read: { value: read }, trusted: { get: () => opened.trusted } }) as FsIngest,
+        transport: openTransport(settings.transport),
+        signal: stop.signal,
+      })
+      await assert.rejects(download.complete(), { code: 'ABORTED' })
+      assert.equal(reads, 1)
+      await opened.close()
+    })
+
     it('needs no request when all bytes are there already', async () => {
       const present = (await data()).length
       await appendFile(join(ingest, 'data'), bytes.subarray(present))
@@ -264,6 +295,15 @@ describe('fetch-blob', () => {
     requestStop(control)
     assert.equal(codeOf(await running), 'ABORTED')
     assert.equal(resultOf(await fetchLayer()).restarted, false)
+  })
+
+  it('leaves no timer behind when the ingest cannot be opened', async () => {
+    const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+    const before = timers()
+
+    await writeFile(join(ingest, 'file'), '')
+    assert.equal(codeOf(await fetchLayer({ ingest: join(ingest, 'file') })), 'STORE_FAILED')
+    assert.equal(timers(), before)
   })
 
   it('serves an empty blob without asking for it', async () => {
