@@ -86,47 +86,58 @@ export class BlobExchange {
   }
 
   async run(dispatcher: Dispatcher): Promise<Answer> {
-    const { signal } = this.#request
-    const stop = (): void => this.#controller?.abort(new HearthError('ABORTED', 'stopped', { step: 'blob' }))
-    signal.addEventListener('abort', stop, { once: true })
     try {
-      await this.#dispatch(dispatcher, stop)
+      await this.#dispatch(dispatcher)
     } catch (error) {
       if (!this.#enough) throw this.#located(networkError(error, { host: this.#peer, step: 'blob' }))
     } finally {
       this.#watchdog?.stop()
-      signal.removeEventListener('abort', stop)
     }
     return this.#end()
   }
 
-  #dispatch(dispatcher: Dispatcher, stop: () => void): Promise<void> {
+  async #dispatch(dispatcher: Dispatcher): Promise<void> {
+    const { signal } = this.#request
     const { url, headers } = this.#hop
-    const request = {
-      origin: url.origin,
-      path: url.pathname + url.search,
-      method: 'GET',
-      headers: { ...headers },
-    } as const
-    return new Promise((resolve, reject) => {
-      const guard = (work: () => void): void => {
-        try {
-          work()
-        } catch (error) {
-          this.#controller?.abort(error as Error)
+    let stop = (): void => {}
+    try {
+      await new Promise<void>((resolve, reject) => {
+        stop = () => {
+          const aborted = new HearthError('ABORTED', 'stopped', { step: 'blob' })
+          // Without a controller it has no connection yet. It ends when it gets one; nobody should have to wait for that.
+          if (this.#controller === undefined) reject(aborted)
+          else this.#controller.abort(aborted)
         }
-      }
-      dispatcher.dispatch(request, {
-        onRequestStart: (started) => {
-          this.#controller = started
-          if (this.#request.signal.aborted) stop()
-        },
-        onResponseStart: (_, status, fields) => guard(() => this.#begin(status, fields)),
-        onResponseData: (_, chunk) => guard(() => this.#take(chunk)),
-        onResponseEnd: () => resolve(),
-        onResponseError: (_, error) => reject(error),
+        if (signal.aborted) return stop()
+        signal.addEventListener('abort', stop, { once: true })
+        dispatcher.dispatch(
+          { origin: url.origin, path: url.pathname + url.search, method: 'GET', headers: { ...headers } },
+          this.#handler(resolve, reject, stop),
+        )
       })
-    })
+    } finally {
+      signal.removeEventListener('abort', stop)
+    }
+  }
+
+  #handler(resolve: () => void, reject: (error: Error) => void, stop: () => void): Dispatcher.DispatchHandler {
+    const guard = (work: () => void): void => {
+      try {
+        work()
+      } catch (error) {
+        this.#controller?.abort(error as Error)
+      }
+    }
+    return {
+      onRequestStart: (started) => {
+        this.#controller = started
+        if (this.#request.signal.aborted) stop()
+      },
+      onResponseStart: (_, status, fields) => guard(() => this.#begin(status, fields)),
+      onResponseData: (_, chunk) => guard(() => this.#take(chunk)),
+      onResponseEnd: () => resolve(),
+      onResponseError: (_, error) => reject(error),
+    }
   }
 
   #begin(status: number, headers: Headers): void {
