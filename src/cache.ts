@@ -1,6 +1,7 @@
 /**
  * The composition root: the one place that names adapters. Each part is loaded when a method first needs it, so that
  * `list` and `inspect` cost no more than reading files: undici, RxJS, Piscina and LevelDB take 30 to 180 ms each to load.
+ * Longer than other files, because every method of the interface stands here, each with the parts that it needs.
  */
 import type {
   Cache,
