@@ -172,7 +172,9 @@ describe('a raw registry with TLS', () => {
     const registry = await start(LOOPBACK_CERTIFICATE)
     const url = `${registry.url}/v2/a/blobs/${LAYER.digest}`
     registry.script({}, resetAfter(100), finAfter(200))
-    assert.equal((await ask(url, { ca: LOOPBACK_CERTIFICATE })).broken, 'ECONNRESET')
+    // A reset may overtake the headers: it depends on the version of Node.
+    const reset = await ask(url, { ca: LOOPBACK_CERTIFICATE }).catch((error) => ({ broken: error.code }))
+    assert.equal(reset.broken, 'ECONNRESET')
     assert.deepEqual((await ask(url, { ca: LOOPBACK_CERTIFICATE })).body, BYTES.subarray(0, 200))
   })
 })

@@ -57,7 +57,8 @@ describe('a scripted answer', () => {
 
   it('may end in a reset, a FIN, or before it began', async () => {
     await assert.rejects(askScripted(steps.resetAtOnce()), { code: 'ECONNRESET' })
-    const reset = await askScripted(steps.resetAfter(100))
+    // A reset may overtake what was sent before it, the headers too: it depends on the version of Node.
+    const reset = await askScripted(steps.resetAfter(100)).catch((error) => ({ broken: error.code, body: [] }))
     assert.equal(reset.broken, 'ECONNRESET')
     assert.ok(reset.body.length <= 100)
     const fin = await askScripted(steps.finAfter(100))
