@@ -29,17 +29,27 @@ export function buildLeanConnector(options: undici.buildConnector.BuildOptions):
 
 /**
  * Hands each read to undici through the two calls it makes: it waits for `readable`, then calls `read()` until null.
- * While its parser is paused nobody calls `read()`: the slice stays pending, and the socket stops reading until it is taken.
+ * While its parser is paused nobody calls `read()`: then a copy of what came waits in the socket's own buffer, and the socket
+ * stops reading until that is taken. Over TLS some more reads come all the same: what was decrypted in one go is handed
+ * over in one go.
  */
 class LeanReader {
   #socket: Socket | undefined
-  #pending: Buffer | undefined
+  /** In the memory of the next read: to be taken before {@link onRead} returns. */
+  #slice: Buffer | undefined
+  /** What a server said before it was asked: copies. */
+  readonly #early: Buffer[] = []
 
   /** Called by Node with the number of bytes now in `buffer`; false makes it stop reading. */
   readonly onRead = (length: number, buffer: Uint8Array): boolean => {
-    this.#pending = Buffer.from(buffer.buffer, buffer.byteOffset, length)
-    this.#socket?.emit('readable')
-    return this.#pending === undefined
+    const slice = Buffer.from(buffer.buffer, buffer.byteOffset, length)
+    if (this.#socket === undefined) {
+      this.#early.push(Buffer.from(slice))
+      return false
+    }
+    if (this.#socket.readableLength === 0 && this.#offer(this.#socket, slice)) return true
+    this.#socket.push(Buffer.from(slice))
+    return false
   }
 
   attach(socket: Socket): void {
@@ -47,13 +57,23 @@ class LeanReader {
     const read = socket.read.bind(socket)
     const unshift = socket.unshift.bind(socket)
     socket.read = (size?: number): Buffer | null => {
-      const slice = this.#pending
-      // What the parser gave back is older than the slice. Node's own read() also restarts a stopped socket.
+      const slice = this.#slice
+      // What waits in the socket's buffer is older. Node's own read() also restarts a stopped socket.
       if (size === 0 || slice === undefined || socket.readableLength > 0) return read(size)
-      this.#pending = undefined
+      this.#slice = undefined
       return slice
     }
     // What a paused parser gives back must outlive the next read into the same memory.
     socket.unshift = (chunk: Buffer): void => unshift(Buffer.from(chunk))
+    for (const bytes of this.#early) socket.push(bytes)
+  }
+
+  /** Whether it was taken. */
+  #offer(socket: Socket, slice: Buffer): boolean {
+    this.#slice = slice
+    socket.emit('readable')
+    const taken = this.#slice === undefined
+    this.#slice = undefined
+    return taken
   }
 }
