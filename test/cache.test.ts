@@ -5,6 +5,8 @@ import { access, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { promisify } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import type { Cache } from '../src/api.js'
 import { openCache } from '../src/cache.js'
 import type { CacheOptions } from '../src/options.js'
@@ -12,6 +14,7 @@ import type { PullReport } from '../src/pull/report.js'
 import { anImage, type BuiltImage } from './support/an-image.js'
 import { type RawRegistry, startRawRegistry } from './support/raw-registry.js'
 import * as steps from './support/raw-steps.js'
+import { spawnRegistry } from './support/spawn-registry.js'
 import { tempDir } from './support/temp-dir.js'
 
 const ABORTED = { code: 'ABORTED' }
@@ -82,19 +85,49 @@ describe('a cache', () => {
   })
 
   it('shares its folder with another one of the same process', async () => {
-    const [first, second] = [await open(), await open()]
-    const [one, two] = [await serve('one', LARGE), await serve('two', LARGE)]
-    const reports = await Promise.all([first.pull([one.name, two.name]), second.pull([two.name, one.name])])
+    // One at a time: most blobs are waited for long after it was looked whether they are there.
+    const [first, second] = [await open({ jobs: 1 }), await open({ jobs: 1 })]
+    const layers = Array.from({ length: 10 }, () => ({ bytes: 20_000 }))
+    const name = registry.add(await anImage({ layers }), 'app', 'v1')
+    const reports = await Promise.all([first.pull(name), second.pull(name)])
     for (const report of reports) succeeded(report)
     assert.deepEqual(new Set(registry.blobRequests().values()), new Set([1]))
+    const fetched = reports.flatMap(({ results }) => results.map((result) => (result.ok ? result.fetchedBlobs : 0)))
+    assert.equal(
+      fetched.reduce((sum, count) => sum + count),
+      registry.requests.length,
+    )
     await first.close()
-    assert.deepEqual(new Set(await names(second)), new Set([one.name, two.name]))
+    assert.deepEqual(await names(second), [name])
     const positions: number[] = []
     for await (const { position } of second.history()) positions.push(position)
     assert.deepEqual(
       positions,
       positions.map((_, at) => at + 1),
     )
+  })
+
+  it('keeps nothing of an image in memory once it is pulled', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const [rounds, images] = [5, 30]
+    const numbers = Array.from({ length: rounds * images }, (_, at) => at)
+    // In another process: what it remembers must not be counted.
+    const server = await spawnRegistry({
+      images: numbers.map((number) => ({ repository: `app-${number}`, tag: 'v1', seed: String(number) })),
+    })
+    const cache = await open()
+    const heap: number[] = []
+    for (let round = 0; round < rounds; round++) {
+      const served = server.images.slice(round * images, (round + 1) * images)
+      succeeded(await cache.pull(served.map(({ reference }) => reference)))
+      collect()
+      heap.push(process.memoryUsage().heapUsed)
+    }
+    await server.stop()
+    const [, warm = 0] = heap
+    const perImage = ((heap.at(-1) ?? 0) - warm) / ((rounds - 2) * images)
+    assert.ok(perImage < 4000, `${perImage} bytes: ${heap}`)
   })
 
   it('leaves no listener on its caller’s signal', async () => {
