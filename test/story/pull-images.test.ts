@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { Cache, PullOptions } from '../../src/api.js'
 import { openCache } from '../../src/cache.js'
 import type { Descriptor } from '../../src/oci/descriptor.js'
-import { type DigestAlgorithm, parseDigest } from '../../src/oci/digest.js'
+import { parseDigest } from '../../src/oci/digest.js'
 import { digestBytes } from '../../src/oci/hasher.js'
 import {
   DOCKER_INDEX,
@@ -16,7 +16,7 @@ import {
 } from '../../src/oci/media-type.js'
 import type { PulledImage } from '../../src/pull/report.js'
 import { anArtifact } from '../support/an-artifact.js'
-import { anImage, type BuiltImage, digestsOf } from '../support/an-image.js'
+import { anImage, digestsOf } from '../support/an-image.js'
 import { BlobCollector } from '../support/blob-collector.js'
 import { contentOf } from '../support/blob-content.js'
 import { anAnswer } from '../support/raw-answer.js'
@@ -72,54 +72,6 @@ describe('pulling', () => {
   }
   const serve = (collector: BlobCollector, root: Descriptor, tag = 'v1'): string =>
     registry.add({ root, ...collector.collected(), platforms: new Map() }, 'app', tag)
-
-  for (const algorithm of ['sha512', 'blake3'] as const satisfies readonly DigestAlgorithm[]) {
-    describe(`an image of ${algorithm} digests`, () => {
-      let image: BuiltImage
-      let name: string
-      beforeEach(async () => {
-        image = await anImage({ algorithm, platforms: PLATFORMS, layers: [{ bytes: 2_000_000 }, {}] })
-        name = registry.add(image, 'app', 'v1')
-      })
-
-      it('stores it under these digests, by a tag', async () => {
-        const { digest, platforms } = await pulled(name, AMD64)
-        assert.deepEqual([digest, platforms], [image.root.digest, ['linux/amd64']])
-        assert.deepEqual(await held(name), digestsOf(image, ['linux/amd64']))
-      })
-
-      it('stores it by its digest, all platforms', async () => {
-        const pinned = registry.add(image, 'app')
-        const { digest } = await pulled(pinned, { platforms: ['all'] })
-        assert.equal(digest, image.root.digest)
-        assert.deepEqual(await held(pinned), digestsOf(image))
-      })
-
-      it('goes on in the middle of a layer', async () => {
-        const [layer] = image.platforms.get('linux/amd64')?.layers ?? []
-        const large = { ...blobs, ...(layer && { digest: layer.digest }) }
-        registry.script(large, steps.resetAfter(1_000_000))
-        await pulled(name, AMD64)
-        assert.match(String(registry.requestsFor(large)[1]?.headers.range), /^bytes=\d+-/)
-      })
-
-      it('refuses other bytes under its digest', async () => {
-        registry.always(
-          { ...blobs, digest: image.platforms.get('linux/amd64')?.layers[1]?.digest ?? assert.fail() },
-          steps.wrongByte(9),
-        )
-        assert.equal(await refused(name, AMD64), 'DIGEST_MISMATCH')
-      })
-
-      it('names the root by sha256 where the registry does not say its digest', async () => {
-        const quiet = await startRawRegistry({ digestHeader: false })
-        const { digest } = await pulled(quiet.add(image, 'app', 'v1'), AMD64)
-        const bytes = image.blobs.get(image.root.digest) ?? assert.fail()
-        assert.equal(digest, await digestBytes(bytes))
-        await quiet.close()
-      })
-    })
-  }
 
   describe('Docker’s formats', () => {
     it('takes a manifest list as it is', async () => {
