@@ -83,7 +83,7 @@ function fetchShared(reference: Reference, descriptor: Descriptor, deps: FetchDe
 
 /** One blob, from the first source that has it, as often as trying again is useful. */
 function fetchOne(reference: Reference, descriptor: Descriptor, deps: FetchDeps): Observable<FetchedBlob> {
-  const { retry, hooks, onProgress, lanes } = deps
+  const { retry, hooks, onProgress } = deps
   const { digest } = descriptor
   let reached = 0
   let furthest = 0
@@ -103,8 +103,6 @@ function fetchOne(reference: Reference, descriptor: Descriptor, deps: FetchDeps)
           return progressed
         },
         onRetry: ({ attempt, delayMs, error }) => {
-          // What is left of all sources' errors is the registry's own.
-          pauseLane(lanes, reference.registry, error, retry)
           onProgress({ type: 'blob-retry', digest, attempt, delayMs, failure: toFailure(error) })
         },
       }),
@@ -171,7 +169,7 @@ async function fetchFrom(
     deps.onProgress({ type: 'blob-done', digest, size, resumedBytes: resumed })
     return { descriptor, by: reference, received }
   } catch (error) {
-    pauseLane(deps.lanes, source.host, error, deps.retry)
+    pauseLane(deps.lanes, wanted.lane, error, deps.retry)
     throw error
   } finally {
     slot.leave()

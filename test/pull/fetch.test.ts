@@ -246,6 +246,27 @@ describe('fetchBlobs', () => {
       stop.abort()
       await assert.rejects(fetching, { code: 'ABORTED' })
     })
+
+    it('and lets nobody in between the refusal and the pause', async () => {
+      use(new HubRegistry({ before: (request) => answer(request) }), { lanes: new Lanes(1) })
+      const hub = parseReference('redis:7')
+      registry.add(hub, image)
+      const stop = new AbortController()
+      let entered = false
+      answer = () => {
+        deps.lanes.enter('docker.io', stop.signal).then(
+          () => (entered = true),
+          () => undefined,
+        )
+        throw new HearthError('TOOMANYREQUESTS', 'busy', { retryAfterMs: 60_000, host: 'registry-1.docker.io' })
+      }
+      const fetching = fetch(hub, [layer], stop.signal)
+      while (!progress.some(({ type }) => type === 'blob-retry')) await turn()
+      await turn()
+      assert.equal(entered, false)
+      stop.abort()
+      await assert.rejects(fetching, { code: 'ABORTED' })
+    })
   })
 
   describe('in a lane and under a claim', () => {
