@@ -2,7 +2,7 @@ import type { Failure } from '../errors.js'
 import { planRemoval } from '../log/decide.js'
 import type { BlobRecord, ReferenceRecord } from '../log/event-log.js'
 import type { Head, HearthEvent } from '../log/events.js'
-import { unneeded } from '../log/reachable.js'
+import { unneeded } from '../log/unneeded.js'
 import type { Digest } from '../oci/digest.js'
 import type { Closure } from './closure.js'
 
