@@ -19,7 +19,7 @@ export function hasIdleProcessor({ load }: WorkerSettings): boolean {
 
 /** Below this a blob is fetched over one connection: by the time a second one has warmed up it would have arrived. */
 const SPLIT_FROM_BYTES = 64 * 1024 * 1024
-/** As many as browsers and package managers open to one server; more is taken for an attack by some. */
+/** As many as a whole pull has by default: one blob is not to be ruder to a server than many. */
 const MOST_CONNECTIONS = 8
 
 /** How many connections a blob of this size may have: the host's budget, shared with the other downloads. */

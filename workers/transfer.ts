@@ -57,8 +57,11 @@ export class Transfer {
     if (signal.aborted) stop()
     const looking = setInterval(() => this.#look(), PACE_EVERY_MS)
     try {
-      this.#connect()
-      while (this.#running.size > 0) await Promise.race(this.#running)
+      // Again, should the last connection have left while another one put its segment back.
+      while (!this.#stop.signal.aborted && this.#segments.left > 0) {
+        this.#connect()
+        while (this.#running.size > 0) await Promise.race(this.#running)
+      }
     } finally {
       clearInterval(looking)
       signal.removeEventListener('abort', stop)

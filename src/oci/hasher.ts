@@ -8,7 +8,7 @@ export interface Hasher {
 }
 
 /**
- * node:crypto hashes SHA-256 8 to 10 times faster than hash-wasm (`bench/oci/hash.bench.ts`), but has no BLAKE3:
+ * node:crypto hashes SHA-256 over three times as fast as hash-wasm (`bench/oci/hash.bench.ts`), but has no BLAKE3:
  * hash-wasm serves that one, and is loaded only when such a digest turns up.
  */
 export async function createHasher(algorithm: DigestAlgorithm): Promise<Hasher> {

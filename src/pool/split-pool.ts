@@ -8,8 +8,8 @@ export interface SplitPools {
 }
 
 /**
- * Blobs up to this size are fetched on the calling thread: it costs less than handing them over, and a pull of small
- * images never starts a thread at all (some 60 ms of two cores each). Hashing and writing 1 MiB takes about 2 ms.
+ * Blobs up to this size are fetched on the calling thread, which they hold up for a few milliseconds at most: a pull of
+ * small images then starts no thread at all. Loading a worker's modules alone takes some 50 ms of a processor.
  */
 const NEAR_BYTES = 1024 * 1024
 
