@@ -3,7 +3,8 @@ import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { type ErrorCode, isHearthError } from '../../src/errors.js'
 import { demandOk, type ExchangeRequest, exchange } from '../../src/registry/http-client.js'
-import { closedPort, type Reply, startRawServer, startServer } from './support-server.js'
+import { NOBODY_LISTENS } from '../support/nobody-listens.js'
+import { type Reply, startRawServer, startServer } from './support-server.js'
 import { aTransport, everythingIn, failureOf, WHERE } from './support-wire.js'
 
 const LIMIT = 1000
@@ -179,7 +180,7 @@ describe('exchange', () => {
 
   describe('fails with its own codes', () => {
     it('when nobody listens', async () => {
-      await fails(exchange(get(`http://127.0.0.1:${await closedPort()}`), aTransport()), 'CONNECTION_FAILED')
+      await fails(exchange(get(`http://${NOBODY_LISTENS}`), aTransport()), 'CONNECTION_FAILED')
     })
 
     for (const [what, answer, code] of [

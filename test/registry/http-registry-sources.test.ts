@@ -5,8 +5,9 @@ import type { Credential } from '../../src/registry/credentials.js'
 import { HttpRegistry } from '../../src/registry/http-registry.js'
 import { MemoryCredentials } from '../../src/registry/memory-credentials.js'
 import { parseMirrors } from '../../src/registry/mirrors.js'
+import { NOBODY_LISTENS } from '../support/nobody-listens.js'
 import { aManifest, startRegistry, TokenDesk } from './support-registry.js'
-import { closedPort, startServer } from './support-server.js'
+import { startServer } from './support-server.js'
 import { aTransport, fails } from './support-wire.js'
 
 const ME: Credential = { kind: 'basic', username: 'me', password: 'pass' }
@@ -44,7 +45,7 @@ describe('HttpRegistry with mirrors', async () => {
       await startRegistry({ manifest: { ...other, digest: manifest.digest } }),
       await startServer(() => ({ status: 302, headers: { location: 'http://169.254.169.254/' } })),
     ]
-    const urls = [...broken.map(({ url }) => url), `http://127.0.0.1:${await closedPort()}`]
+    const urls = [...broken.map(({ url }) => url), `http://${NOBODY_LISTENS}`]
     const client = aClient(urls.map((url) => `${origin.host}=${url}`))
     assert.equal((await client.manifest(origin.reference('a'))).descriptor.digest, manifest.digest)
     assert.equal(

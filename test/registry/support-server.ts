@@ -75,14 +75,6 @@ export async function startRawServer(serve: (socket: Socket, head: string) => vo
   return { host: `127.0.0.1:${port}`, port, url: `http://127.0.0.1:${port}`, heard: [] }
 }
 
-/** A port of the loopback address on which nobody listens. */
-export async function closedPort(): Promise<number> {
-  const server = createNetServer()
-  const port = await listen(server)
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
 function listen(server: Server): Promise<number> {
   return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port)))
 }

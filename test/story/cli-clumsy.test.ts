@@ -9,6 +9,7 @@ import { HEARTH_FOLDER, INDEX_FILE, LOG_FOLDER, OCI_LAYOUT_FILE } from '../../sr
 import { anImage, type BuiltImage, digestsOf } from '../support/an-image.js'
 import { ingestedBytes, namesIn, soundBlobs } from '../support/cache-folder.js'
 import { hearth, hearthOk, startHearth } from '../support/hearth.js'
+import { NOBODY_LISTENS } from '../support/nobody-listens.js'
 import { type RawRegistry, startRawRegistry } from '../support/raw-registry.js'
 import { stallAfter } from '../support/raw-steps.js'
 import { tempDir } from '../support/temp-dir.js'
@@ -95,7 +96,7 @@ describe('hearth in the hands of who mistypes', () => {
     await assertFails(pull(name, '--platform', 'linux/s390x'), 3, 'PLATFORM_UNKNOWN')
     await assertFails(pull(`${registry.host}/library/app:none`), 3, 'MANIFEST_UNKNOWN')
     await assertFails(pull(`${registry.host}/none:1`), 3, 'NAME_UNKNOWN')
-    await assertFails(pull('127.0.0.1:1/library/app:1'), 5, 'CONNECTION_FAILED')
+    await assertFails(pull(`${NOBODY_LISTENS}/library/app:1`), 5, 'CONNECTION_FAILED')
     assert.deepEqual([...(await namesIn(original)).keys()], [name, `${name}-amd64`])
   })
 })

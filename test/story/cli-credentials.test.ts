@@ -6,6 +6,7 @@ import { describe, it } from 'node:test'
 import { anImage, type BuiltImage, digestsOf } from '../support/an-image.js'
 import { soundBlobs } from '../support/cache-folder.js'
 import { type Ended, hearth } from '../support/hearth.js'
+import { NOBODY_LISTENS } from '../support/nobody-listens.js'
 import { type RawRegistry, type RawRegistryOptions, startRawRegistry } from '../support/raw-registry.js'
 import * as steps from '../support/raw-steps.js'
 import { tempDir } from '../support/temp-dir.js'
@@ -91,7 +92,7 @@ describe('hearth pull with credentials', () => {
 
   it('shows no query of a redirect that fails, for a signature may stand there', async (t) => {
     const { registry, cache, pull } = await aStage(t, BASIC)
-    registry.always({ kind: 'blob' }, steps.redirect('http://127.0.0.1:1/blob?signature=canary-4f1d'))
+    registry.always({ kind: 'blob' }, steps.redirect(`http://${NOBODY_LISTENS}/blob?signature=canary-4f1d`))
     const ended = await pull()
     assert.deepEqual([ended.exitCode, failureOf(ended).code], [5, 'CONNECTION_FAILED'])
     await assertNoSecrets(cache, ended)

@@ -12,6 +12,7 @@ import {
   LOOPBACK_KEY,
   OTHER_HOST_CERTIFICATE,
 } from '../support/loopback-certificate.js'
+import { NOBODY_LISTENS } from '../support/nobody-listens.js'
 import { type RawRegistry, startRawRegistry } from '../support/raw-registry.js'
 import { type HearthRun, runHearth } from '../support/run-hearth.js'
 import { tempDir } from '../support/temp-dir.js'
@@ -30,10 +31,9 @@ describe('a registry that cannot be reached', () => {
     }))
 
   it('because nobody listens is CONNECTION_FAILED after some attempts', () =>
-    withPull({ retry: { retries: 2 } }, async ({ registry, cache }) => {
-      await registry.close()
-      const { details } = await refused(cache, `${registry.host}/app:v1`, 'CONNECTION_FAILED')
-      assert.deepEqual([details.host, details.reason], [registry.host, 'ECONNREFUSED'])
+    withPull({ retry: { retries: 2 } }, async ({ cache }) => {
+      const { details } = await refused(cache, `${NOBODY_LISTENS}/app:v1`, 'CONNECTION_FAILED')
+      assert.deepEqual([details.host, details.reason], [NOBODY_LISTENS, 'ECONNREFUSED'])
       assert.equal(cache.progress.filter(({ type }) => type === 'request-retry').length, 2)
     }))
 

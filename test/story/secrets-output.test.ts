@@ -5,6 +5,7 @@ import { before, describe, it } from 'node:test'
 import { startProxy } from '../support/a-proxy.js'
 import { anImage, type BuiltImage } from '../support/an-image.js'
 import { contentOf } from '../support/blob-content.js'
+import { NOBODY_LISTENS } from '../support/nobody-listens.js'
 import { anAnswer } from '../support/raw-answer.js'
 import type { BearerAuth } from '../support/raw-auth.js'
 import { type RawRegistry, startRawRegistry } from '../support/raw-registry.js'
@@ -72,7 +73,8 @@ async function holdsNoSecret(run: HearthRun, { cache }: Scene): Promise<void> {
   }
 }
 
-const signedUrl = ({ storage }: Scene) => steps.redirect(({ path }) => `${storage.url}${path}${SIGNED}`)
+const signedAt = (url: string) => steps.redirect(({ path }) => `${url}${path}${SIGNED}`)
+const signedUrl = ({ storage }: Scene) => signedAt(storage.url)
 /** The server repeats all that it was sent, in as many words as an error has. */
 const echo = (status: number): steps.Step => {
   return (_, { request: { headers, query, body, path } }) => {
@@ -148,8 +150,7 @@ describe('a pull that fails writes no secret', { concurrency: 3 }, () => {
 
   it('when the storage is gone', () =>
     onScene(BEARER, async (scene) => {
-      scene.registry.always({ kind: 'blob', method: 'GET' }, signedUrl(scene))
-      await scene.storage.close()
+      scene.registry.always({ kind: 'blob', method: 'GET' }, signedAt(`http://${NOBODY_LISTENS}`))
       const run = await pull(scene, await scene.entry({ auth: ENCODED }), '--json')
       assert.equal(JSON.parse(run.stdout).results[0].failure.code, 'CONNECTION_FAILED')
       await holdsNoSecret(run, scene)
