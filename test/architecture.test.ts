@@ -45,7 +45,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   cli: ['commands', 'index', 'options', 'errors', 'oci'],
   workers: ['errors', 'oci', 'transport', 'pool', 'blobs', 'registry'],
 }
-/** The files that do I/O. Besides cache.ts only they may name one another, not even for a type. */
+/** The files that do I/O. Besides cache.ts and cache/ only they may name one another, not even for a type. */
 const ADAPTER = /^(workers\/|src\/cli\.ts$|src\/(?:[\w-]+\/)+(?:fs|http|level|os|piscina|memory|inline)-)/
 /** The same tasks on the calling thread: the one file that imports what a thread would load. */
 const INLINE = /^src\/pool\/inline-/

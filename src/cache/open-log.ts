@@ -1,21 +1,12 @@
-import type { FsBlobStore } from '../blobs/fs-blob-store.js'
-import type { EventLog, HeldLog } from '../log/event-log.js'
+import type { EventLog } from '../log/event-log.js'
 import type { ResolvedOptions } from '../options.js'
-
-export interface LogParts {
-  /** Absolute path of the cache's folder. */
-  readonly path: string
-  readonly options: ResolvedOptions
-  readonly blobs: FsBlobStore
-  /** Step 8, for whoever holds the log. */
-  readonly materialise: (held: HeldLog) => Promise<unknown>
-}
+import type { CacheParts } from './cache-parts.js'
 
 /**
  * For writing: makes the folder a cache if it is none, finishes what a crash interrupted, and takes in what other tools
  * did to index.json since.
  */
-export async function openLog({ path, options, blobs, materialise }: LogParts): Promise<EventLog> {
+export async function openLog({ path, options, blobs, materialise }: CacheParts): Promise<EventLog> {
   const { openOrInit } = await import('../materialise/fs-init.js')
   const { finishRemovals } = await import('../inventory/finish-removals.js')
   const { FsLeases } = await import('../blobs/fs-lease.js')

@@ -1,5 +1,5 @@
 /**
- * The parts of a cache that reach out: registries on the calling thread, downloads on others. As in cache.ts, each brings
+ * The parts of a cache that reach out: registries on the calling thread, downloads on others. Each brings
  * its libraries only when it is first needed.
  */
 import type { Host } from '../host/os-host.js'

@@ -1,41 +1,27 @@
 /**
- * The part of the composition root that warms: as in cache.ts, each part is loaded when a method first needs it.
+ * The part of the composition root that warms: each module is loaded when a method first needs it.
  */
 import type { LockOptions, WarmOptions, WarmPlanOptions } from '../api.js'
-import type { BlobStore } from '../blobs/blob-store.js'
-import type { Host } from '../host/os-host.js'
 import { Lazy } from '../lazy.js'
-import type { IndexFile } from '../materialise/index-file.js'
-import type { ResolvedOptions } from '../options.js'
 import type { PullTarget } from '../pull/pull.js'
-import type { PullReport } from '../pull/report.js'
 import type { Requests } from '../pull/requests.js'
-import type { Registry } from '../registry/registry.js'
 import { type GatherDeps, gatherRequest } from '../warm/gather.js'
 import type { LockReport, WarmPlan, WarmReport } from '../warm/reports.js'
-
-/** What warming takes of a cache. */
-export interface WarmingParts {
-  readonly options: ResolvedOptions
-  readonly host: Host
-  readonly index: IndexFile
-  readonly blobs: BlobStore
-  readonly registry: () => Promise<Registry>
-  readonly pull: (targets: readonly PullTarget[], options: WarmOptions) => Promise<PullReport>
-}
+import type { CacheParts } from './cache-parts.js'
 
 /** Warm, plan and lock over one cache. Owns nothing that would have to be closed. */
 export class Warming {
-  readonly #parts: WarmingParts
+  readonly #parts: CacheParts
   readonly #requests = new Lazy<Requests>(() => this.#openRequests())
 
-  constructor(parts: WarmingParts) {
+  constructor(parts: CacheParts) {
     this.#parts = parts
   }
 
   async warm(references: readonly string[], options: WarmOptions): Promise<WarmReport> {
     const { warm } = await import('../warm/warm.js')
-    const pull = (targets: readonly PullTarget[]) => this.#parts.pull(targets, options)
+    const { pullInto } = await import('./pulling.js')
+    const pull = (targets: readonly PullTarget[]) => pullInto(this.#parts, targets, options)
     const deps = { ...(await this.#gathering()), pull, now: () => performance.now() }
     return await warm(gatherRequest(references, options), deps)
   }

@@ -1,0 +1,107 @@
+/**
+ * What the methods of a cache are made of. Each part brings its libraries when it is first needed, so that `list` and
+ * `inspect` cost no more than reading files: undici, RxJS, Piscina and LevelDB take 30 to 180 ms each to load.
+ */
+import { FsBlobStore } from '../blobs/fs-blob-store.js'
+import { absolutePath, type Host } from '../host/os-host.js'
+import { Lazy } from '../lazy.js'
+import type { EventLog, HeldLog } from '../log/event-log.js'
+import { FsIndexFile } from '../materialise/fs-index-file.js'
+import type { ResolvedOptions } from '../options.js'
+import type { Pool } from '../pool/pool.js'
+import type { Registry } from '../registry/registry.js'
+import type { TransportOptions } from '../transport.js'
+import type { WireParts } from './open-wire.js'
+
+/** One cache folder, taken apart. Owns its threads, connections and log until {@link close}. */
+export class CacheParts {
+  /** Absolute path of the folder. */
+  readonly path: string
+  readonly options: ResolvedOptions
+  readonly host: Host
+  readonly index: FsIndexFile
+  readonly blobs: FsBlobStore
+  readonly #transport = new Lazy<TransportOptions>(() => this.#readTransport())
+  readonly #registry = new Lazy<Registry>(() => this.#openRegistry())
+  readonly #pool = new Lazy<Pool>(() => this.#openPool())
+  readonly #log = new Lazy<EventLog>(() => this.#openLog())
+
+  constructor(options: ResolvedOptions, host: Host) {
+    this.path = absolutePath(options.path)
+    this.options = options
+    this.host = host
+    this.index = new FsIndexFile({ root: this.path, lockTimeoutMs: options.lockTimeoutMs })
+    this.blobs = new FsBlobStore(this.path)
+  }
+
+  registry(): Promise<Registry> {
+    return this.#registry.get()
+  }
+
+  pool(): Promise<Pool> {
+    return this.#pool.get()
+  }
+
+  /** For writing: makes the folder a cache if it is none, and finishes what a crash interrupted. */
+  log(): Promise<EventLog> {
+    return this.#log.get()
+  }
+
+  /** For looking only; whoever opens it closes it. @throws HearthError CACHE_MISSING where hearth has never written. */
+  async logAsItIs(): Promise<EventLog> {
+    const { openLogAsItIs } = await import('./open-log.js')
+    return await openLogAsItIs(this.path, this.options)
+  }
+
+  /** Step 8, for whoever holds the log. */
+  readonly materialise = async (held: HeldLog): Promise<unknown> => {
+    const { materialise } = await import('../materialise/materialise.js')
+    return await materialise(held, this.index)
+  }
+
+  /** Whether there is a cache, ours or another tool's: looking at a mistyped path must not make one. */
+  async isThere(): Promise<boolean> {
+    return (await this.isInitialised()) || (await this.index.read()) !== undefined
+  }
+
+  /** Whether hearth has ever written here. */
+  async isInitialised(): Promise<boolean> {
+    const { readFormat } = await import('../materialise/fs-init.js')
+    return (await readFormat(this.path)) !== undefined
+  }
+
+  /** Ends the threads, and the tasks that take too long to end by themselves. Whoever asks later gets new ones. */
+  async closePool(): Promise<void> {
+    await this.#pool.close((pool) => pool.close())
+  }
+
+  async close(): Promise<void> {
+    await this.closePool()
+    await this.#registry.close((registry) => registry.close())
+    await this.#log.close((log) => log.close())
+  }
+
+  async #openLog(): Promise<EventLog> {
+    const { openLog } = await import('./open-log.js')
+    return await openLog(this)
+  }
+
+  async #readTransport(): Promise<TransportOptions> {
+    const { readTransport } = await import('../registry/fs-transport.js')
+    return await readTransport({ ...this.options, connectionsPerHost: this.options.jobs })
+  }
+
+  async #wire(): Promise<WireParts> {
+    return { options: this.options, host: this.host, transport: await this.#transport.get() }
+  }
+
+  async #openRegistry(): Promise<Registry> {
+    const { openRegistry } = await import('./open-wire.js')
+    return await openRegistry(await this.#wire())
+  }
+
+  async #openPool(): Promise<Pool> {
+    const { openPool } = await import('./open-wire.js')
+    return await openPool(await this.#wire())
+  }
+}

@@ -1,0 +1,57 @@
+/** What only looks: none of these creates a file, and `list` and `inspect` read nothing but index.json and blobs. */
+import type { HistoryOptions, InspectOptions, VerifyOptions } from '../api.js'
+import { HearthError } from '../errors.js'
+import type { Inspection, ListedReference, VerifyReport } from '../inventory/reports.js'
+import type { Recorded } from '../log/events.js'
+import type { CacheParts } from './cache-parts.js'
+
+export async function listOf({ index }: CacheParts): Promise<readonly ListedReference[]> {
+  const { listReferences } = await import('../inventory/list.js')
+  return await listReferences(index)
+}
+
+/** @throws HearthError REFERENCE_UNKNOWN */
+export async function inspectIn(
+  { index, blobs }: CacheParts,
+  reference: string,
+  { signal }: InspectOptions,
+): Promise<Inspection> {
+  const { inspectImage } = await import('../inventory/inspect.js')
+  const { findReference } = await import('../inventory/find-reference.js')
+  const { parseIndexFile } = await import('../materialise/image-index.js')
+  const bytes = await index.read()
+  const entries = bytes === undefined ? [] : parseIndexFile(bytes)
+  const roots = new Map(entries.map((entry) => [entry.reference, entry.descriptor]))
+  const name = findReference(reference, new Map([...roots].map(([key, { digest }]) => [key, digest])))
+  const root = roots.get(name)
+  if (root === undefined) throw new HearthError('REFERENCE_UNKNOWN', `${reference} is not in the cache`, { reference })
+  return await inspectImage(name, root, { blobs, ...(signal && { signal }) })
+}
+
+/** Nothing where hearth has never written. */
+export async function* historyOf(
+  parts: CacheParts,
+  { after = 0, signal }: HistoryOptions,
+): AsyncGenerator<Recorded, void, undefined> {
+  if (!(await parts.isInitialised())) return
+  const log = await parts.logAsItIs()
+  try {
+    yield* log.read(after, signal && { signal })
+  } finally {
+    await log.close()
+  }
+}
+
+/** @throws HearthError CACHE_MISSING */
+export async function verifyAll(parts: CacheParts, options: VerifyOptions): Promise<VerifyReport> {
+  const { verifyCache } = await import('../inventory/verify.js')
+  const { path, blobs, index: indexFile, host } = parts
+  if (!(await parts.isThere())) throw new HearthError('CACHE_MISSING', `there is no cache in ${path}`, { path })
+  const pool = await parts.pool()
+  const log = (await parts.isInitialised()) ? await parts.logAsItIs() : undefined
+  try {
+    return await verifyCache({ blobs, indexFile, pool, jobs: host.parallelism, ...(log && { log }) }, options)
+  } finally {
+    await log?.close()
+  }
+}

@@ -1,0 +1,37 @@
+import type { WarmOptions } from '../api.js'
+import type { PullTarget } from '../pull/pull.js'
+import type { PullReport } from '../pull/report.js'
+import type { CacheParts } from './cache-parts.js'
+
+/** Ensures that images are in the cache: puts the coordinator together for one run, and ends its leases with it. */
+export async function pullInto(
+  parts: CacheParts,
+  references: readonly (string | PullTarget)[],
+  options: WarmOptions,
+): Promise<PullReport> {
+  const { parseWanted } = await import('../pull/platforms.js')
+  const { pull } = await import('../pull/pull.js')
+  const { Recorder } = await import('../pull/recorder.js')
+  const { FsDiskSpace } = await import('../blobs/fs-disk-space.js')
+  const { FsClaims } = await import('../blobs/fs-claim.js')
+  const { FsLeases } = await import('../blobs/fs-lease.js')
+  const { readBootId } = await import('../blobs/fs-boot-id.js')
+  const { platforms = [], pull: policy = 'missing', failFast = false, onProgress = () => {}, signal } = options
+  const { path, blobs, materialise } = parts
+  const wanted = parseWanted(platforms, parts.host)
+  const log = await parts.log()
+  const [pool, registry, boot] = await Promise.all([parts.pool(), parts.registry(), readBootId()])
+  const [claims, disk, leases] = [new FsClaims(path), new FsDiskSpace(path), new FsLeases(path)]
+  const { durability } = parts.options
+  const recording = { log, blobs, boot, materialise }
+  const recorder = new Recorder({ ...recording, durability, now: () => performance.now() })
+  try {
+    const strict = platforms.length > 0
+    return await pull(
+      { references, wanted, strict, policy, failFast, onProgress, ...(signal && { signal }) },
+      { ...recording, pool, registry, leases, recorder, claims, disk, options: parts.options },
+    )
+  } finally {
+    await leases.release()
+  }
+}
