@@ -36,6 +36,14 @@ export interface BlobStore {
    */
   read(digest: Digest, options: { readonly maxBytes: number }): Promise<Uint8Array>
 
+  /**
+   * The blob in pieces of at most 1 MiB, from byte `from` on, in constant memory. Each piece is the caller's to keep. All of
+   * the blob is hashed, what lies before `from` too, and the last piece is held back until the digest is right: whoever
+   * passes on what comes never passes on a whole blob that is not its own.
+   * @throws HearthError BLOB_UNKNOWN when absent, DIGEST_MISMATCH when damaged, STORE_FAILED.
+   */
+  stream(digest: Digest, options?: { readonly from?: number }): AsyncIterable<Uint8Array>
+
   /** Absolute path of the blob's file, for the workers. */
   pathOf(digest: Digest): string
   /**

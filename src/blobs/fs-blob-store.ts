@@ -7,6 +7,7 @@ import type { BlobEntry, BlobStat, BlobStore, CommittedBlob, ReadyIngest } from 
 import { checkDigest } from './check-digest.js'
 import { openBlob, statBlob } from './fs-blob-file.js'
 import { listBlobs } from './fs-blob-list.js'
+import { streamBlob } from './fs-blob-stream.js'
 import { commitIngests } from './fs-commit.js'
 import { guardedAsync, hasCode } from './fs-error.js'
 import { ensureFolder, PRIVATE, syncFolder } from './fs-folder.js'
@@ -42,6 +43,10 @@ export class FsBlobStore implements BlobStore {
     } finally {
       await file.close()
     }
+  }
+
+  stream(digest: Digest, { from = 0 }: { readonly from?: number } = {}): AsyncIterable<Uint8Array> {
+    return streamBlob(this.pathOf(digest), digest, from)
   }
 
   pathOf(digest: Digest): string {

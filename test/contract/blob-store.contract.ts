@@ -44,6 +44,36 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStoreUnd
       assert.equal((await store.stat(one.digest))?.size, one.size)
     })
 
+    it('streams a blob, or the rest of it', async () => {
+      await stored(long, two)
+      const all = await collect(store.stream(long.digest))
+      assert.deepEqual(new Uint8Array(Buffer.concat(all)), long.bytes)
+      for (const from of [1, 99_999, 100_000]) {
+        const rest = await collect(store.stream(long.digest, { from }))
+        assert.deepEqual(new Uint8Array(Buffer.concat(rest)), long.bytes.slice(from))
+      }
+      const empty = await aBlob('')
+      await stored(empty)
+      assert.deepEqual(await collect(store.stream(empty.digest)), [])
+    })
+
+    it('never streams a damaged blob to its end, wherever the damage is', async () => {
+      for (const at of [0, 50_000, 99_999]) {
+        const damaged = Uint8Array.from(long.bytes, (byte, place) => (place === at ? byte ^ 1 : byte))
+        await put(store.pathOf(long.digest), damaged)
+        let received = 0
+        const drain = async () => {
+          for await (const piece of store.stream(long.digest, { from: 60_000 })) received += piece.length
+        }
+        await assert.rejects(drain(), (error) => isHearthError(error, 'DIGEST_MISMATCH'))
+        assert.ok(received < 40_000, `${received} bytes came`)
+      }
+      await assert.rejects(
+        async () => await collect(store.stream(one.digest)),
+        (error) => isHearthError(error, 'BLOB_UNKNOWN'),
+      )
+    })
+
     it('keeps a blob of no bytes', async () => {
       const empty = await aBlob('')
       await stored(empty)
@@ -179,4 +209,10 @@ async function listed(store: BlobStore): Promise<readonly BlobEntry[]> {
 
 function byPath(left: BlobEntry, right: BlobEntry): number {
   return left.path < right.path ? -1 : 1
+}
+
+async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
+  const collected: Uint8Array[] = []
+  for await (const piece of pieces) collected.push(piece)
+  return collected
 }
