@@ -25,6 +25,7 @@ export const ERRORS = {
   MANIFEST_INVALID: { retryable: false, exitCode: 4 },
   MANIFEST_TOO_LARGE: { retryable: false, exitCode: 4 },
   LAYOUT_INVALID: { retryable: false, exitCode: 4 },
+  ARCHIVE_INVALID: { retryable: false, exitCode: 4 },
   VERIFY_FAILED: { retryable: false, exitCode: 4 },
   // The network, or the registry behind it.
   REGISTRY_UNAVAILABLE: { retryable: true, exitCode: 5 },

@@ -14,6 +14,7 @@ export type {
 } from './api.js'
 export { openCache } from './cache.js'
 export { ERRORS, type ErrorCode, type ErrorDetails, type Failure, HearthError, isHearthError } from './errors.js'
+export { EXPORT_FORMATS, type ExportFormat } from './exchange/exported-image.js'
 export type {
   InspectedNode,
   Inspection,

@@ -25,6 +25,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   pull: [...PORTS, 'materialise', 'options'],
   inventory: [...PORTS, 'materialise', 'options'],
   warm: ['errors', 'oci', 'blobs', 'materialise', 'options', 'pull', 'inventory'],
+  exchange: ['errors', 'oci', 'log', 'blobs', 'pull', 'inventory'],
   api: ['errors', 'oci', 'log', 'options', 'pull', 'inventory', 'warm'],
   cache: [
     ...PORTS,
@@ -38,9 +39,10 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'pull',
     'inventory',
     'warm',
+    'exchange',
     'api',
   ],
-  index: ['errors', 'oci', 'log', 'options', 'pull', 'inventory', 'warm', 'api', 'cache'],
+  index: ['errors', 'oci', 'log', 'options', 'pull', 'inventory', 'warm', 'exchange', 'api', 'cache'],
   commands: ['index', 'oci', 'errors'],
   cli: ['commands', 'index', 'options', 'errors', 'oci'],
   workers: ['errors', 'oci', 'transport', 'pool', 'blobs', 'registry'],
@@ -55,6 +57,8 @@ const ONLY_HERE: Readonly<Record<string, RegExp>> = {
   // setMaxListeners: computation, like crypto.
   'node:events': /^src\/(?:pull\/abortable|calls)\.ts$|^src\/log\/level-/,
   'node:crypto': /^src\/oci\/hasher\.ts$/,
+  // Computation as well.
+  'node:zlib': /^src\/exchange\/|^src\/log\/level-/,
   'hash-wasm': /^src\/oci\/hasher\.ts$/,
   rxjs: /^src\/pull\//,
   level: /^src\/log\/level-/,
@@ -120,7 +124,7 @@ function brokenArrow(file: string, { name, typeOnly }: Import): string | undefin
 
 function brokenPackage(file: string, { name }: Import): string | undefined {
   const packageName = name.startsWith('@') ? name.split('/', 2).join('/') : name.replace(/\/.*/, '')
-  const home = ONLY_HERE[packageName] ?? (name.startsWith('node:') ? ONLY_HERE['node:'] : undefined)
+  const home = ONLY_HERE[name] ?? ONLY_HERE[packageName] ?? (name.startsWith('node:') ? ONLY_HERE['node:'] : undefined)
   return home?.test(file) ? undefined : `may not import ${name}`
 }
 
