@@ -64,6 +64,12 @@ export interface BlobStore {
    */
   commit(ingests: readonly ReadyIngest[]): Promise<readonly CommittedBlob[]>
 
+  /**
+   * Brings blobs to the disk that were committed without waiting for it, and their names. Those that are gone need none.
+   * Idempotent. @throws HearthError ABORTED between two blobs; STORE_FAILED when the disk refused one.
+   */
+  flush(digests: readonly Digest[], options?: { readonly signal?: AbortSignal }): Promise<void>
+
   /** Removes blobs that the caller has proven to be unneeded, then fsyncs their folders. Idempotent. */
   remove(digests: readonly Digest[]): Promise<void>
 

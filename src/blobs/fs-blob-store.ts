@@ -10,6 +10,7 @@ import { listBlobs } from './fs-blob-list.js'
 import { streamBlob } from './fs-blob-stream.js'
 import { commitIngests } from './fs-commit.js'
 import { guardedAsync, hasCode } from './fs-error.js'
+import { flushFiles } from './fs-flush.js'
 import { ensureFolder, PRIVATE, syncFolder } from './fs-folder.js'
 import { FsIngest } from './fs-ingest.js'
 import { moveToQuarantine } from './fs-quarantine.js'
@@ -85,6 +86,13 @@ export class FsBlobStore implements BlobStore {
     const committed = await commitIngests(this.#root, await Promise.all(sealed))
     for (const { digest } of committed) this.#staged.delete(digest)
     return committed
+  }
+
+  async flush(digests: readonly Digest[], { signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    await flushFiles(
+      digests.map((digest) => this.pathOf(digest)),
+      signal,
+    )
   }
 
   async remove(digests: readonly Digest[]): Promise<void> {

@@ -65,6 +65,9 @@ export class MemoryBlobStore implements BlobStore {
     })
   }
 
+  /** Memory is as durable as it gets here. */
+  async flush(): Promise<void> {}
+
   async remove(digests: readonly Digest[]): Promise<void> {
     for (const digest of digests) this.#blobs.delete(this.pathOf(digest))
   }

@@ -6,12 +6,17 @@ import { FsBlobStore } from '../blobs/fs-blob-store.js'
 import { absolutePath, type Host } from '../host/os-host.js'
 import { Lazy } from '../lazy.js'
 import type { EventLog, HeldLog } from '../log/event-log.js'
+import type { FlushDeps } from '../log/flush-blobs.js'
 import { FsIndexFile } from '../materialise/fs-index-file.js'
 import type { ResolvedOptions } from '../options.js'
 import type { Pool } from '../pool/pool.js'
+import type { Flusher } from '../pull/flusher.js'
 import type { Registry } from '../registry/registry.js'
 import type { TransportOptions } from '../transport.js'
 import type { WireParts } from './open-wire.js'
+
+/** Bringing blobs to the disk that nobody waits for (`relaxed`) keeps a process no longer than this. */
+const FLUSH_WITHIN_MS = 1000
 
 /** One cache folder, taken apart. Owns its threads, connections and log until {@link close}. */
 export class CacheParts {
@@ -25,6 +30,8 @@ export class CacheParts {
   readonly #registry = new Lazy<Registry>(() => this.#openRegistry())
   readonly #pool = new Lazy<Pool>(() => this.#openPool())
   readonly #log = new Lazy<EventLog>(() => this.#openLog())
+  readonly #boot = new Lazy<string>(() => this.#readBoot())
+  readonly #flusher = new Lazy<Flusher>(() => this.#openFlusher())
 
   constructor(options: ResolvedOptions, host: Host) {
     this.path = absolutePath(options.path)
@@ -45,6 +52,16 @@ export class CacheParts {
   /** For writing: makes the folder a cache if it is none, and finishes what a crash interrupted. */
   log(): Promise<EventLog> {
     return this.#log.get()
+  }
+
+  /** Identity of this boot of the machine. */
+  boot(): Promise<string> {
+    return this.#boot.get()
+  }
+
+  /** Brings to the disk what was committed without waiting for it. */
+  flusher(): Promise<Flusher> {
+    return this.#flusher.get()
   }
 
   /** For looking only; whoever opens it closes it. @throws HearthError CACHE_MISSING where hearth has never written. */
@@ -78,12 +95,25 @@ export class CacheParts {
   async close(): Promise<void> {
     await this.closePool()
     await this.#registry.close((registry) => registry.close())
+    await this.#flusher.close((flusher) => flusher.end(AbortSignal.timeout(FLUSH_WITHIN_MS)))
     await this.#log.close((log) => log.close())
   }
 
   async #openLog(): Promise<EventLog> {
     const { openLog } = await import('./open-log.js')
     return await openLog(this)
+  }
+
+  async #readBoot(): Promise<string> {
+    const { readBootId } = await import('../blobs/fs-boot-id.js')
+    return await readBootId()
+  }
+
+  async #openFlusher(): Promise<Flusher> {
+    const { Flusher } = await import('../pull/flusher.js')
+    const [log, boot] = await Promise.all([this.log(), this.boot()])
+    const flush: FlushDeps['flush'] = (digests, options) => this.blobs.flush(digests, options)
+    return new Flusher({ log, boot, flush, now: () => performance.now() })
   }
 
   async #readTransport(): Promise<TransportOptions> {

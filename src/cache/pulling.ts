@@ -15,16 +15,17 @@ export async function pullInto(
   const { FsDiskSpace } = await import('../blobs/fs-disk-space.js')
   const { FsClaims } = await import('../blobs/fs-claim.js')
   const { FsLeases } = await import('../blobs/fs-lease.js')
-  const { readBootId } = await import('../blobs/fs-boot-id.js')
   const { platforms = [], pull: policy = 'missing', failFast = false, onProgress = () => {}, signal } = options
   const { path, blobs, materialise } = parts
   const wanted = parseWanted(platforms, parts.host)
   const log = await parts.log()
-  const [pool, registry, boot] = await Promise.all([parts.pool(), parts.registry(), readBootId()])
+  const [pool, registry, boot] = await Promise.all([parts.pool(), parts.registry(), parts.boot()])
   const [claims, disk, leases] = [new FsClaims(path), new FsDiskSpace(path), new FsLeases(path)]
   const { durability } = parts.options
   const recording = { log, blobs, boot, materialise }
-  const recorder = new Recorder({ ...recording, durability, now: () => performance.now() })
+  const flusher = await parts.flusher()
+  const onDoubtful = () => flusher.committed()
+  const recorder = new Recorder({ ...recording, durability, onDoubtful, now: () => performance.now() })
   try {
     const strict = platforms.length > 0
     return await pull(

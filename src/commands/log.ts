@@ -38,6 +38,8 @@ function subjectOf(event: HearthEvent): string {
       return count(event.digests.length, 'blob')
     case 'RemovalFinished':
       return `planned at ${event.plan}`
+    case 'BlobsFlushed':
+      return `up to ${event.through}`
     default:
       return unreachable(event)
   }

@@ -1,7 +1,7 @@
 import { isHearthError, toFailure } from '../errors.js'
 import type { EventLog } from '../log/event-log.js'
 import type { Head, Recorded } from '../log/events.js'
-import { applyAll, emptyIndex, type IndexState } from '../log/projection.js'
+import { applyAll, emptyIndex, type IndexState, withFlushes } from '../log/projection.js'
 import type { VerifyProblem } from './reports.js'
 
 /** The log as it was found: what its records amount to, and what is wrong with it. */
@@ -34,7 +34,8 @@ export async function checkLog(
   try {
     const lookups = await log.hold(async (held): Promise<Lookups> => {
       const [references, blobs] = [await held.references(), await held.allBlobs()]
-      return { references, blobs, removals: await held.unfinishedRemovals(), head: held.head }
+      const [removals, flushes] = [await held.unfinishedRemovals(), await held.flushes()]
+      return { references, blobs, removals, flushes, head: held.head }
     }, options)
     const { state, stateAt } = await fold(log.read(0, options), {
       end: lookups.head.position,
@@ -72,8 +73,11 @@ async function fold(
 }
 
 function differences(state: IndexState, lookups: Lookups): VerifyProblem[] {
-  const tables = ['references', 'blobs', 'removals'] as const
-  const differing = tables.filter((table) => canonical(state[table]) !== canonical(lookups[table]))
+  const tables = ['references', 'blobs', 'removals', 'flushes'] as const
+  const { flushes } = state
+  const blobs = new Map([...state.blobs].map(([digest, blob]) => [digest, withFlushes(blob, flushes)]))
+  const expected = { ...state, blobs }
+  const differing = tables.filter((table) => canonical(expected[table]) !== canonical(lookups[table]))
   const problems = differing.map((table): VerifyProblem => {
     const message = `the log's ${table} are not what its records amount to`
     return { kind: 'log', subject: table, failure: { code: 'LOG_CORRUPT', message, details: { table } } }

@@ -1,7 +1,7 @@
 import type { Digest } from '../oci/digest.js'
 import type { BlobCommitted, Head, HearthEvent, Recorded, ReferenceSet } from './events.js'
 
-/** A blob as the log knows it. */
+/** A blob as the log knows it; `durable` also when it was flushed after its commit. */
 export type BlobRecord = Pick<BlobCommitted, 'size' | 'mtimeMs' | 'mediaType' | 'durable' | 'boot'>
 
 /** A reference as the log knows it, with the record that set it. */
@@ -25,6 +25,8 @@ export interface HeldLog {
   reference(name: string): Promise<ReferenceRecord | undefined>
   /** RemovalPlanned records without their RemovalFinished: position to digests. A crash left them; finish them. */
   unfinishedRemovals(): Promise<ReadonlyMap<number, readonly Digest[]>>
+  /** By boot: the position up to which all blobs that were committed in it are on the disk. */
+  flushes(): Promise<ReadonlyMap<string, number>>
 }
 
 export interface HoldOptions {

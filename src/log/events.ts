@@ -57,6 +57,18 @@ export interface RemovalFinished {
   readonly plan: number
 }
 
+/**
+ * All blobs that were committed in this boot up to a position, durable or not, have reached the disk by now: a reboot does
+ * not put them in doubt.
+ */
+export interface BlobsFlushed {
+  readonly type: 'BlobsFlushed'
+  /** Position up to which, inclusive. */
+  readonly through: number
+  /** Blobs of earlier boots are not meant: what those had not written is lost. */
+  readonly boot: string
+}
+
 /** What happened. Closed union; a released type is never edited: a new shape is a new type plus an upcast. */
 export type HearthEvent =
   | BlobCommitted
@@ -65,6 +77,7 @@ export type HearthEvent =
   | ReferenceRemoved
   | RemovalPlanned
   | RemovalFinished
+  | BlobsFlushed
 
 /** An event as it stands in the log. `checksum` covers every other field; `previous` is the preceding record's. */
 export type Recorded = HearthEvent & {

@@ -22,6 +22,7 @@ export async function lend<T>(log: HeldLog, work: (log: HeldLog) => Promise<T>):
     references: async () => held().references(),
     reference: async (name) => held().reference(name),
     unfinishedRemovals: async () => held().unfinishedRemovals(),
+    flushes: async () => held().flushes(),
   }
   try {
     return await work(lent)

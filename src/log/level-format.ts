@@ -1,18 +1,19 @@
 import { crc32 } from 'node:zlib'
 import { HearthError } from '../errors.js'
 import type { Digest } from '../oci/digest.js'
-import type { BlobRecord, ReferenceRecord } from './event-log.js'
+import type { ReferenceRecord } from './event-log.js'
 import { EMPTY_HEAD, type Head } from './events.js'
-import type { Effect } from './projection.js'
+import type { Effect, StoredBlob } from './projection.js'
 import { logCorrupt } from './record.js'
 
 /**
  * How the log lies in LevelDB. Keys are those of abstract-level's sublevels (`!name!key`):
  *
  *     !records!<position, 14 hexadecimal digits>   a record, see record.ts
- *     !blobs!<digest>                              projection: a sealed BlobRecord
+ *     !blobs!<digest>                              projection: a sealed StoredBlob
  *     !references!<name as JSON>                   projection: a sealed ReferenceRecord (JSON keeps lone surrogates apart)
  *     !removals!<position>                         projection: a sealed list of digests
+ *     !flushes!<boot>                              projection: a sealed position
  *     " head" and "~head"                          the same sealed Summary, as the lowest and the highest key
  *
  * Every batch writes both heads. Each open turns the last batch into one more .ldb file; were their key ranges disjoint,
@@ -25,13 +26,14 @@ export const LOWEST_KEY = ' head'
 export const HIGHEST_KEY = '~head'
 
 export type Table = Effect['table']
-export const TABLES: readonly Table[] = ['blobs', 'references', 'removals']
+export const TABLES: readonly Table[] = ['blobs', 'references', 'removals', 'flushes']
 
 /** What the tables hold, by table. */
 export interface TableTypes {
-  readonly blobs: { readonly key: Digest; readonly value: BlobRecord }
+  readonly blobs: { readonly key: Digest; readonly value: StoredBlob }
   readonly references: { readonly key: string; readonly value: ReferenceRecord }
   readonly removals: { readonly key: number; readonly value: readonly Digest[] }
+  readonly flushes: { readonly key: string; readonly value: number }
 }
 
 /** The state of the whole database after a batch. */
@@ -43,7 +45,7 @@ export interface Summary {
 
 export const EMPTY_SUMMARY: Summary = Object.freeze({
   head: EMPTY_HEAD,
-  sums: Object.freeze({ blobs: 0, references: 0, removals: 0 }),
+  sums: Object.freeze({ blobs: 0, references: 0, removals: 0, flushes: 0 }),
 })
 
 /** Of the projection tables: they can be rebuilt from the records by a program that wants another shape. */
@@ -109,7 +111,8 @@ export function openSummary(lowest: string | undefined, highest: string | undefi
       version,
     })
   }
-  return { head, sums }
+  // A table that an older hearth did not know has no sum yet, and no entries.
+  return { head, sums: { ...EMPTY_SUMMARY.sums, ...sums } }
 }
 
 function crcOf(key: string, json: string): number {

@@ -21,6 +21,7 @@ import {
   tableRange,
 } from './level-format.js'
 import { checkTail, holdsRecord, readRecords } from './level-tail.js'
+import { type StoredBlob, withFlushes } from './projection.js'
 import { logCorrupt, type Stamp, sealAll } from './record.js'
 
 export interface SessionOptions {
@@ -77,16 +78,19 @@ export class LevelSession implements HeldLog {
     const wanted = [...new Set(digests)]
     const keys = wanted.map((digest) => tableKey('blobs', digest))
     const stored = await this.#read(async ({ database }) => (await database.getMany(keys)) as (string | undefined)[])
+    const flushes = await this.flushes()
     const found = new Map<Digest, BlobRecord>()
     for (const [index, digest] of wanted.entries()) {
       const sealed = stored[index]
-      if (sealed !== undefined) found.set(digest, openValue(tableKey('blobs', digest), sealed) as BlobRecord)
+      if (sealed === undefined) continue
+      found.set(digest, withFlushes(openValue(tableKey('blobs', digest), sealed) as StoredBlob, flushes))
     }
     return found
   }
 
   async allBlobs(): Promise<ReadonlyMap<Digest, BlobRecord>> {
-    return this.#table('blobs')
+    const [blobs, flushes] = [await this.#table('blobs'), await this.flushes()]
+    return new Map([...blobs].map(([digest, blob]) => [digest, withFlushes(blob, flushes)]))
   }
 
   async references(): Promise<ReadonlyMap<string, ReferenceRecord>> {
@@ -101,6 +105,10 @@ export class LevelSession implements HeldLog {
 
   async unfinishedRemovals(): Promise<ReadonlyMap<number, readonly Digest[]>> {
     return this.#table('removals')
+  }
+
+  async flushes(): Promise<ReadonlyMap<string, number>> {
+    return this.#table('flushes')
   }
 
   /** Up to `limit` records after a position. @throws HearthError LOG_CORRUPT for a damaged or missing record. */

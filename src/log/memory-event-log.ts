@@ -1,9 +1,10 @@
 import { HearthError } from '../errors.js'
-import type { EventLog, HeldLog, HoldOptions } from './event-log.js'
+import type { Digest } from '../oci/digest.js'
+import type { BlobRecord, EventLog, HeldLog, HoldOptions } from './event-log.js'
 import type { HearthEvent, Recorded } from './events.js'
 import { appendAfter, lend } from './held-log.js'
 import { JobQueue } from './job-queue.js'
-import { applyAll, emptyIndex, type IndexState } from './projection.js'
+import { applyAll, emptyIndex, type IndexState, withFlushes } from './projection.js'
 import { type Stamp, sealAll } from './record.js'
 
 export interface MemoryEventLogOptions {
@@ -60,6 +61,10 @@ export class MemoryEventLog implements EventLog {
 
   #held(): HeldLog {
     const state = (): IndexState => this.#state
+    const allBlobs = (): ReadonlyMap<Digest, BlobRecord> => {
+      const { blobs, flushes } = this.#state
+      return new Map([...blobs].map(([digest, blob]) => [digest, withFlushes(blob, flushes)]))
+    }
     return {
       get head() {
         return state().head
@@ -72,12 +77,13 @@ export class MemoryEventLog implements EventLog {
       },
       blobs: async (digests) => {
         const wanted = new Set(digests)
-        return new Map([...state().blobs].filter(([digest]) => wanted.has(digest)))
+        return new Map([...allBlobs()].filter(([digest]) => wanted.has(digest)))
       },
-      allBlobs: async () => state().blobs,
+      allBlobs: async () => allBlobs(),
       references: async () => state().references,
       reference: async (name) => state().references.get(name),
       unfinishedRemovals: async () => state().removals,
+      flushes: async () => state().flushes,
     }
   }
 }

@@ -3,13 +3,19 @@ import type { BlobRecord, ReferenceRecord } from './event-log.js'
 import { EMPTY_HEAD, type Head, type Recorded } from './events.js'
 import { checkFollows, headOf, logCorrupt } from './record.js'
 
+/** A blob with the record that committed it, as far as that matters: for one that was not durable then. */
+export type StoredBlob = BlobRecord & { readonly position?: number }
+
 /** What the log amounts to, and the head it accounts for. */
 export interface IndexState {
   readonly head: Head
-  readonly blobs: ReadonlyMap<Digest, BlobRecord>
+  /** As committed; {@link withFlushes} says what is durable by now. */
+  readonly blobs: ReadonlyMap<Digest, StoredBlob>
   readonly references: ReadonlyMap<string, ReferenceRecord>
   /** RemovalPlanned records without their RemovalFinished: position to digests. */
   readonly removals: ReadonlyMap<number, readonly Digest[]>
+  /** By boot: the position up to which all blobs that were committed in it are on the disk. */
+  readonly flushes: ReadonlyMap<string, number>
 }
 
 export const emptyIndex: IndexState = Object.freeze({
@@ -17,6 +23,7 @@ export const emptyIndex: IndexState = Object.freeze({
   blobs: new Map(),
   references: new Map(),
   removals: new Map(),
+  flushes: new Map(),
 })
 
 /**
@@ -24,16 +31,18 @@ export const emptyIndex: IndexState = Object.freeze({
  * in a database follow the same effects, so they cannot disagree on what an event means.
  */
 export type Effect =
-  | { readonly table: 'blobs'; readonly key: Digest; readonly value?: BlobRecord }
+  | { readonly table: 'blobs'; readonly key: Digest; readonly value?: StoredBlob }
   | { readonly table: 'references'; readonly key: string; readonly value?: ReferenceRecord }
   | { readonly table: 'removals'; readonly key: number; readonly value?: readonly Digest[] }
+  | { readonly table: 'flushes'; readonly key: string; readonly value?: number }
 
 /** Pure: what a record changes. */
 export function effectsOf(recorded: Recorded): readonly Effect[] {
   switch (recorded.type) {
     case 'BlobCommitted': {
-      const { digest, size, mtimeMs, mediaType, durable, boot } = recorded
-      const value = { size, mtimeMs, ...(mediaType !== undefined && { mediaType }), durable, boot }
+      const { digest, size, mtimeMs, mediaType, durable, boot, position } = recorded
+      const known = { size, mtimeMs, ...(mediaType !== undefined && { mediaType }), durable, boot }
+      const value = { ...known, ...(!durable && { position }) }
       return [{ table: 'blobs', key: digest, value }]
     }
     case 'BlobRemoved':
@@ -53,9 +62,20 @@ export function effectsOf(recorded: Recorded): readonly Effect[] {
     }
     case 'RemovalFinished':
       return [{ table: 'removals', key: recorded.plan }]
+    case 'BlobsFlushed':
+      return [{ table: 'flushes', key: recorded.boot, value: recorded.through }]
     default:
       return unreachable(recorded)
   }
+}
+
+/**
+ * Pure: the blob as the log knows it once flushes are counted in. They are not written into each entry: one flush would
+ * rewrite thousands.
+ */
+export function withFlushes({ position, ...record }: StoredBlob, flushes: ReadonlyMap<string, number>): BlobRecord {
+  if (record.durable || position === undefined) return record
+  return { ...record, durable: position <= (flushes.get(record.boot) ?? 0) }
 }
 
 /** As {@link applyAll}, for one record. */
@@ -73,6 +93,7 @@ export function applyAll(state: IndexState, log: Iterable<Recorded>): IndexState
     blobs: new Map(state.blobs),
     references: new Map(state.references),
     removals: new Map(state.removals),
+    flushes: new Map(state.flushes),
   }
   let head = state.head
   for (const recorded of log) {

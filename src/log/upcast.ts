@@ -34,6 +34,7 @@ const TYPES: { readonly [T in HearthEvent['type']]: (fields: Fields) => EventOf<
   ReferenceRemoved: (fields) => ({ type: 'ReferenceRemoved', reference: text(fields, 'reference') }),
   RemovalPlanned: (fields) => ({ type: 'RemovalPlanned', digests: list(fields, 'digests', isDigest) }),
   RemovalFinished: (fields) => ({ type: 'RemovalFinished', plan: whole(fields, 'plan') }),
+  BlobsFlushed: (fields) => ({ type: 'BlobsFlushed', through: whole(fields, 'through'), boot: text(fields, 'boot') }),
 }
 
 const ORIGINS: Readonly<Record<Origin, true>> = { pulled: true, adopted: true, imported: true, restored: true }

@@ -13,6 +13,8 @@ export interface RecorderDeps {
   readonly boot: string
   /** Monotonic milliseconds. */
   readonly now: () => number
+  /** Called when a blob was recorded that a reboot would put in doubt. */
+  readonly onDoubtful?: () => void
 }
 
 /** index.json is rewritten at most this often during a run: once per reference would cost O(n²) bytes over n images. */
@@ -127,6 +129,7 @@ export class Recorder {
     for (const { decide } of group) events.push(...(await decide(log)))
     if (events.length === 0) return
     await log.append(events)
+    if (events.some((event) => event.type === 'BlobCommitted' && !event.durable)) this.#deps.onDoubtful?.()
     this.#stale ||= events.some(({ type }) => type === 'ReferenceSet')
     const due = this.#deps.now() - this.#materialisedAt >= MATERIALISE_EVERY_MS
     if (!this.#stale || !due) return

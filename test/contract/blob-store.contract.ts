@@ -168,6 +168,13 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStoreUnd
       assert.equal((await store.stat(two.digest))?.size, two.size)
     })
 
+    it('flushes what is there, and does not mind what is gone', async () => {
+      await stored(one, long)
+      await store.flush([one.digest, two.digest, long.digest])
+      await store.flush([])
+      assert.deepEqual(new Uint8Array(await store.read(one.digest, ANY_SIZE)), one.bytes)
+    })
+
     it('takes a quarantined blob out of sight, and lets a sound one take its place', async () => {
       await stored(one)
       await store.quarantine(one.digest)

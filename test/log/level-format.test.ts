@@ -29,6 +29,7 @@ describe('the keys of the database', () => {
       blobs: tableKey('blobs', aDigest('a')),
       references: tableKey('references', '\uffff'),
       removals: tableKey('removals', 7),
+      flushes: tableKey('flushes', '11111111-2222'),
     }
     for (const key of [recordKey(1), ...Object.values(keys)]) assert.ok(LOWEST_KEY < key && key < HIGHEST_KEY)
     for (const table of TABLES) {

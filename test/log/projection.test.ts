@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { isHearthError } from '../../src/errors.js'
 import type { HearthEvent } from '../../src/log/events.js'
-import { apply, applyAll, effectsOf, emptyIndex } from '../../src/log/projection.js'
+import { apply, applyAll, effectsOf, emptyIndex, withFlushes } from '../../src/log/projection.js'
 import { headOf } from '../../src/log/record.js'
 import { aDigest, aLog, blobCommitted, blobRemoved, referenceRemoved, referenceSet } from '../support/a-log.js'
 
@@ -111,5 +111,40 @@ describe('the effects of a record', () => {
     assert.ok(recorded)
     const [effect] = effectsOf(recorded)
     assert.deepEqual(Object.keys(effect?.value ?? {}), ['size', 'mtimeMs', 'durable', 'boot'])
+  })
+})
+
+describe('a flush', () => {
+  const relaxed = (name: string, boot = 'boot') => blobCommitted(name, { durable: false, boot })
+  const durableIn = (...events: readonly HearthEvent[]): string[] => {
+    const { blobs, flushes } = applyAll(emptyIndex, aLog(...events))
+    const durable = [...blobs].filter(([, blob]) => withFlushes(blob, flushes).durable)
+    return ['a', 'b', 'c'].filter((name) => durable.some(([digest]) => digest === aDigest(name)))
+  }
+
+  it('covers what was committed up to its position in its boot, and nothing else', () => {
+    const flush = { type: 'BlobsFlushed', through: 2, boot: 'boot' } as const
+    assert.deepEqual(durableIn(relaxed('a'), relaxed('b'), relaxed('c'), flush), ['a', 'b'])
+    assert.deepEqual(durableIn(relaxed('a', 'earlier'), relaxed('b'), flush), ['b'])
+    assert.deepEqual(durableIn(relaxed('a'), relaxed('b'), flush, relaxed('b')), ['a'])
+    assert.deepEqual(durableIn(blobCommitted('a'), relaxed('b')), ['a'])
+  })
+
+  it('is known for each boot', () => {
+    const flushes = [1, 5].map((through) => ({ type: 'BlobsFlushed', through, boot: 'boot' }) as const)
+    const other = { type: 'BlobsFlushed', through: 2, boot: 'earlier' } as const
+    assert.deepEqual(
+      applyAll(emptyIndex, aLog(...flushes, other)).flushes,
+      new Map([
+        ['boot', 5],
+        ['earlier', 2],
+      ]),
+    )
+  })
+
+  it('tells nothing of the position of what it shows', () => {
+    const { blobs } = applyAll(emptyIndex, aLog(relaxed('a')))
+    const shown = withFlushes(blobs.get(aDigest('a')) ?? assert.fail(), new Map())
+    assert.deepEqual(Object.keys(shown).sort(), ['boot', 'durable', 'mtimeMs', 'size'])
   })
 })

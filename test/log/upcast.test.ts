@@ -22,6 +22,7 @@ const EVENTS: readonly HearthEvent[] = [
   { type: 'RemovalPlanned', digests: [aDigest('a'), aDigest('b')] },
   { type: 'RemovalPlanned', digests: [] },
   { type: 'RemovalFinished', plan: 7 },
+  { type: 'BlobsFlushed', through: 7, boot: 'boot' },
 ]
 
 describe('a stored record', () => {
