@@ -19,7 +19,7 @@ export function log(cache: Cache, options: HistoryOptions = {}): StreamOutcome {
 /** Position, time, type and what it was about. */
 export function logLine(recorded: Recorded): string {
   const { position, at, type } = recorded
-  return printable(`${String(position).padStart(8)}  ${at}  ${type.padEnd(16)}  ${subjectOf(recorded)}`)
+  return printable(`${String(position).padStart(8)}  ${at}  ${type.padEnd(17)}  ${subjectOf(recorded)}`)
 }
 
 function subjectOf(event: HearthEvent): string {
@@ -33,6 +33,9 @@ function subjectOf(event: HearthEvent): string {
         .filter((part) => part !== '')
         .join(' ')
     case 'ReferenceRemoved':
+      return event.reason === undefined ? event.reference : `${event.reference} (${event.reason})`
+    case 'ReferencePinned':
+    case 'ReferenceUnpinned':
       return event.reference
     case 'RemovalPlanned':
       return count(event.digests.length, 'blob')

@@ -10,16 +10,17 @@ export async function ls(cache: Cache, options: SignalOptions = {}): Promise<Doc
 
 /** A table in the order given; `-` stands for what is not known of a name that another tool wrote. */
 export function renderList(references: readonly ListedReference[]): DocumentOutcome {
-  const rows = references.map(({ reference, digest, platforms, size }) => [
+  const rows = references.map(({ reference, digest, platforms, size, pinned }) => [
     reference,
     digest,
     platforms.join(',') || '-',
     size === undefined ? '-' : formatBytes(size),
+    pinned ? 'yes' : '',
   ])
   return {
     kind: 'document',
     document: { references },
-    lines: table([['REFERENCE', 'DIGEST', 'PLATFORMS', 'SIZE'], ...rows], [3]),
+    lines: table([['REFERENCE', 'DIGEST', 'PLATFORMS', 'SIZE', 'PINNED'], ...rows], [3]),
     problems: [],
     exitCode: 0,
   }

@@ -11,8 +11,8 @@ export async function listReferences(file: IndexFile): Promise<readonly ListedRe
   const bytes = await file.read()
   if (bytes === undefined) return []
   return parseIndexFile(bytes)
-    .map(({ reference, descriptor: { digest, mediaType }, platforms, size }): ListedReference => {
-      return { reference, digest, mediaType, platforms, ...(size !== undefined && { size }) }
+    .map(({ reference, descriptor: { digest, mediaType }, platforms, size, pinned = false }): ListedReference => {
+      return { reference, digest, mediaType, platforms, ...(size !== undefined && { size }), pinned }
     })
     .sort((a, b) => (a.reference < b.reference ? -1 : 1))
 }

@@ -11,6 +11,8 @@ export interface ListedReference {
   readonly platforms: readonly string[]
   /** Bytes of those platforms' content; absent when unknown. */
   readonly size?: number
+  /** Whether no budget may take it away. */
+  readonly pinned: boolean
 }
 
 /** A descriptor of an image with what it points at, and whether its blob is in the cache with the right size. */

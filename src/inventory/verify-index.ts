@@ -50,7 +50,7 @@ export function checkIndex(
     const details = { expected: head.position, actual: state.head.position }
     return [problem('log', 'LOG_CORRUPT', 'the log has lost records that index.json accounts for', details)]
   }
-  if (Buffer.compare(renderIndex(stateAt.references, stateAt.head), bytes) === 0) return []
+  if (Buffer.compare(renderIndex(stateAt.references, stateAt.head, stateAt.pins), bytes) === 0) return []
   return [problem('index', 'LAYOUT_INVALID', 'another tool edited index.json; the next change takes it over')]
 }
 

@@ -3,7 +3,9 @@ import type { Digest } from '../oci/digest.js'
 import type { HearthEvent, ReferenceSet } from './events.js'
 
 /** A reference as index.json lists it. */
-export type IndexEntry = Pick<ReferenceSet, 'reference' | 'descriptor' | 'platforms' | 'manifests' | 'size'>
+export type IndexEntry = Pick<ReferenceSet, 'reference' | 'descriptor' | 'platforms' | 'manifests' | 'size'> & {
+  readonly pinned?: true
+}
 
 export interface Comparison {
   /** What we last wrote to index.json. */

@@ -10,6 +10,12 @@ export type ReferenceRecord = Pick<ReferenceSet, 'descriptor' | 'platforms' | 'm
   readonly at: string
 }
 
+/** The record that pinned a reference. */
+export interface PinRecord {
+  readonly position: number
+  readonly at: string
+}
+
 /**
  * The log while this process alone may change it. Valid only inside the callback of {@link EventLog.hold}: keep holds
  * short, never download in one.
@@ -23,6 +29,8 @@ export interface HeldLog {
   allBlobs(): Promise<ReadonlyMap<Digest, BlobRecord>>
   references(): Promise<ReadonlyMap<string, ReferenceRecord>>
   reference(name: string): Promise<ReferenceRecord | undefined>
+  /** References that are pinned, by name. */
+  pins(): Promise<ReadonlyMap<string, PinRecord>>
   /** RemovalPlanned records without their RemovalFinished: position to digests. A crash left them; finish them. */
   unfinishedRemovals(): Promise<ReadonlyMap<number, readonly Digest[]>>
   /** By boot: the position up to which all blobs that were committed in it are on the disk. */

@@ -42,6 +42,19 @@ export interface ReferenceSet {
 export interface ReferenceRemoved {
   readonly type: 'ReferenceRemoved'
   readonly reference: string
+  /** Why, when nobody asked for it by name: it did not fit into a budget, or was not used for long. */
+  readonly reason?: 'evicted'
+}
+
+/** A name is to stay: no budget takes it away, whatever image it comes to stand for. */
+export interface ReferencePinned {
+  readonly type: 'ReferencePinned'
+  readonly reference: string
+}
+
+export interface ReferenceUnpinned {
+  readonly type: 'ReferenceUnpinned'
+  readonly reference: string
 }
 
 /** These blobs are about to be removed: from here on they count as absent. */
@@ -75,6 +88,8 @@ export type HearthEvent =
   | BlobRemoved
   | ReferenceSet
   | ReferenceRemoved
+  | ReferencePinned
+  | ReferenceUnpinned
   | RemovalPlanned
   | RemovalFinished
   | BlobsFlushed

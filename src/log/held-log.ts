@@ -21,6 +21,7 @@ export async function lend<T>(log: HeldLog, work: (log: HeldLog) => Promise<T>):
     allBlobs: async () => held().allBlobs(),
     references: async () => held().references(),
     reference: async (name) => held().reference(name),
+    pins: async () => held().pins(),
     unfinishedRemovals: async () => held().unfinishedRemovals(),
     flushes: async () => held().flushes(),
   }

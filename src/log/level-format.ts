@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib'
 import { HearthError } from '../errors.js'
 import type { Digest } from '../oci/digest.js'
-import type { ReferenceRecord } from './event-log.js'
+import type { PinRecord, ReferenceRecord } from './event-log.js'
 import { EMPTY_HEAD, type Head } from './events.js'
 import type { Effect, StoredBlob } from './projection.js'
 import { logCorrupt } from './record.js'
@@ -12,6 +12,7 @@ import { logCorrupt } from './record.js'
  *     !records!<position, 14 hexadecimal digits>   a record, see record.ts
  *     !blobs!<digest>                              projection: a sealed StoredBlob
  *     !references!<name as JSON>                   projection: a sealed ReferenceRecord (JSON keeps lone surrogates apart)
+ *     !pins!<name as JSON>                         projection: a sealed PinRecord
  *     !removals!<position>                         projection: a sealed list of digests
  *     !flushes!<boot>                              projection: a sealed position
  *     " head" and "~head"                          the same sealed Summary, as the lowest and the highest key
@@ -26,12 +27,13 @@ export const LOWEST_KEY = ' head'
 export const HIGHEST_KEY = '~head'
 
 export type Table = Effect['table']
-export const TABLES: readonly Table[] = ['blobs', 'references', 'removals', 'flushes']
+export const TABLES: readonly Table[] = ['blobs', 'references', 'pins', 'removals', 'flushes']
 
 /** What the tables hold, by table. */
 export interface TableTypes {
   readonly blobs: { readonly key: Digest; readonly value: StoredBlob }
   readonly references: { readonly key: string; readonly value: ReferenceRecord }
+  readonly pins: { readonly key: string; readonly value: PinRecord }
   readonly removals: { readonly key: number; readonly value: readonly Digest[] }
   readonly flushes: { readonly key: string; readonly value: number }
 }
@@ -45,7 +47,7 @@ export interface Summary {
 
 export const EMPTY_SUMMARY: Summary = Object.freeze({
   head: EMPTY_HEAD,
-  sums: Object.freeze({ blobs: 0, references: 0, removals: 0, flushes: 0 }),
+  sums: Object.freeze({ blobs: 0, references: 0, pins: 0, removals: 0, flushes: 0 }),
 })
 
 /** Of the projection tables: they can be rebuilt from the records by a program that wants another shape. */
@@ -58,7 +60,7 @@ export function recordKey(position: number): string {
 }
 
 export function tableKey(table: Table, key: string | number): string {
-  return `!${table}!${table === 'references' ? JSON.stringify(key) : typeof key === 'number' ? hexadecimal(key) : key}`
+  return `!${table}!${isNamed(table) ? JSON.stringify(key) : typeof key === 'number' ? hexadecimal(key) : key}`
 }
 
 /** All keys of a table, as a range: '"' is the character after '!'. */
@@ -69,7 +71,7 @@ export function tableRange(table: Table): { readonly gt: string; readonly lt: st
 /** The inverse of {@link tableKey}. */
 export function parseTableKey<T extends Table>(table: T, stored: string): TableTypes[T]['key'] {
   const key = stored.slice(table.length + 2)
-  const parsed = table === 'references' ? JSON.parse(key) : table === 'removals' ? Number.parseInt(key, 16) : key
+  const parsed = isNamed(table) ? JSON.parse(key) : table === 'removals' ? Number.parseInt(key, 16) : key
   return parsed as TableTypes[T]['key']
 }
 
@@ -113,6 +115,10 @@ export function openSummary(lowest: string | undefined, highest: string | undefi
   }
   // A table that an older hearth did not know has no sum yet, and no entries.
   return { head, sums: { ...EMPTY_SUMMARY.sums, ...sums } }
+}
+
+function isNamed(table: Table): boolean {
+  return table === 'references' || table === 'pins'
 }
 
 function crcOf(key: string, json: string): number {

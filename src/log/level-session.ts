@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { HearthError } from '../errors.js'
 import type { Digest } from '../oci/digest.js'
 import { LOG_FOLDER } from '../oci/image-layout.js'
-import type { BlobRecord, HeldLog, ReferenceRecord } from './event-log.js'
+import type { BlobRecord, HeldLog, PinRecord, ReferenceRecord } from './event-log.js'
 import type { Head, HearthEvent, Recorded } from './events.js'
 import { syncFolder } from './fs-sync-folder.js'
 import { planBatch } from './level-batch.js'
@@ -101,6 +101,10 @@ export class LevelSession implements HeldLog {
     const key = tableKey('references', name)
     const sealed = await this.#read(async ({ database }) => (await database.get(key)) as string | undefined)
     return sealed === undefined ? undefined : (openValue(key, sealed) as ReferenceRecord)
+  }
+
+  async pins(): Promise<ReadonlyMap<string, PinRecord>> {
+    return this.#table('pins')
   }
 
   async unfinishedRemovals(): Promise<ReadonlyMap<number, readonly Digest[]>> {

@@ -82,6 +82,7 @@ export class MemoryEventLog implements EventLog {
       allBlobs: async () => allBlobs(),
       references: async () => state().references,
       reference: async (name) => state().references.get(name),
+      pins: async () => state().pins,
       unfinishedRemovals: async () => state().removals,
       flushes: async () => state().flushes,
     }

@@ -1,5 +1,5 @@
 import type { Digest } from '../oci/digest.js'
-import type { BlobRecord, ReferenceRecord } from './event-log.js'
+import type { BlobRecord, PinRecord, ReferenceRecord } from './event-log.js'
 import { EMPTY_HEAD, type Head, type Recorded } from './events.js'
 import { checkFollows, headOf, logCorrupt } from './record.js'
 
@@ -12,6 +12,7 @@ export interface IndexState {
   /** As committed; {@link withFlushes} says what is durable by now. */
   readonly blobs: ReadonlyMap<Digest, StoredBlob>
   readonly references: ReadonlyMap<string, ReferenceRecord>
+  readonly pins: ReadonlyMap<string, PinRecord>
   /** RemovalPlanned records without their RemovalFinished: position to digests. */
   readonly removals: ReadonlyMap<number, readonly Digest[]>
   /** By boot: the position up to which all blobs that were committed in it are on the disk. */
@@ -22,6 +23,7 @@ export const emptyIndex: IndexState = Object.freeze({
   head: EMPTY_HEAD,
   blobs: new Map(),
   references: new Map(),
+  pins: new Map(),
   removals: new Map(),
   flushes: new Map(),
 })
@@ -33,6 +35,7 @@ export const emptyIndex: IndexState = Object.freeze({
 export type Effect =
   | { readonly table: 'blobs'; readonly key: Digest; readonly value?: StoredBlob }
   | { readonly table: 'references'; readonly key: string; readonly value?: ReferenceRecord }
+  | { readonly table: 'pins'; readonly key: string; readonly value?: PinRecord }
   | { readonly table: 'removals'; readonly key: number; readonly value?: readonly Digest[] }
   | { readonly table: 'flushes'; readonly key: string; readonly value?: number }
 
@@ -54,7 +57,16 @@ export function effectsOf(recorded: Recorded): readonly Effect[] {
       return [{ table: 'references', key: reference, value }]
     }
     case 'ReferenceRemoved':
-      return [{ table: 'references', key: recorded.reference }]
+      return [
+        { table: 'references', key: recorded.reference },
+        { table: 'pins', key: recorded.reference },
+      ]
+    case 'ReferencePinned': {
+      const { reference, position, at } = recorded
+      return [{ table: 'pins', key: reference, value: { position, at } }]
+    }
+    case 'ReferenceUnpinned':
+      return [{ table: 'pins', key: recorded.reference }]
     case 'RemovalPlanned': {
       const { position, digests } = recorded
       const gone = digests.map((digest) => ({ table: 'blobs' as const, key: digest }))
@@ -92,6 +104,7 @@ export function applyAll(state: IndexState, log: Iterable<Recorded>): IndexState
   const tables = {
     blobs: new Map(state.blobs),
     references: new Map(state.references),
+    pins: new Map(state.pins),
     removals: new Map(state.removals),
     flushes: new Map(state.flushes),
   }

@@ -31,7 +31,13 @@ const TYPES: { readonly [T in HearthEvent['type']]: (fields: Fields) => EventOf<
     ...(fields.size !== undefined && { size: whole(fields, 'size') }),
     origin: origin(fields),
   }),
-  ReferenceRemoved: (fields) => ({ type: 'ReferenceRemoved', reference: text(fields, 'reference') }),
+  ReferenceRemoved: (fields) => ({
+    type: 'ReferenceRemoved',
+    reference: text(fields, 'reference'),
+    ...(fields.reason !== undefined && { reason: reason(fields) }),
+  }),
+  ReferencePinned: (fields) => ({ type: 'ReferencePinned', reference: text(fields, 'reference') }),
+  ReferenceUnpinned: (fields) => ({ type: 'ReferenceUnpinned', reference: text(fields, 'reference') }),
   RemovalPlanned: (fields) => ({ type: 'RemovalPlanned', digests: list(fields, 'digests', isDigest) }),
   RemovalFinished: (fields) => ({ type: 'RemovalFinished', plan: whole(fields, 'plan') }),
   BlobsFlushed: (fields) => ({ type: 'BlobsFlushed', through: whole(fields, 'through'), boot: text(fields, 'boot') }),
@@ -115,6 +121,11 @@ function origin(fields: Fields): Origin {
   const value = text(fields, 'origin')
   if (!Object.hasOwn(ORIGINS, value)) throw wrong(fields, 'origin')
   return value as Origin
+}
+
+function reason(fields: Fields): 'evicted' {
+  if (fields.reason !== 'evicted') throw wrong(fields, 'reason')
+  return fields.reason
 }
 
 function wrong(fields: Fields, name: string) {

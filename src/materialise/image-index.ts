@@ -8,6 +8,7 @@ import {
   CONTENT_SIZE,
   LOG_HEAD,
   LOG_POSITION,
+  PINNED,
   PLATFORM_OF,
   PLATFORMS,
   REF_NAME,
@@ -27,23 +28,26 @@ export interface IndexContent {
 
 /** The name under which an entry without one stands in the log. */
 const UNNAMED = '@'
+const NO_PINS: ReadonlyMap<string, unknown> = new Map()
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
 /**
  * Pure: the bytes of index.json. The same references and head give the same bytes. Sorted by name, entries without a name
  * last: of several entries with one name the first is the one that counts, here as for most readers.
+ * @param pins of the references, by name.
  * Spec: image-spec v1.1 image-layout.md "index.json file", image-index.md.
  */
 export function renderIndex(
   references: ReadonlyMap<string, Pick<ReferenceRecord, 'descriptor' | 'platforms' | 'manifests' | 'size'>>,
   head: Head,
+  pins: ReadonlyMap<string, unknown> = NO_PINS,
 ): Uint8Array {
   const names = [...references.keys()].sort(byName)
   const manifests = names.flatMap((name) => {
     const reference = references.get(name)
     if (reference === undefined) return []
-    const own = { reference: name, ...reference }
+    const own: IndexEntry = { reference: name, ...reference, ...(pins.has(name) && { pinned: true }) }
     return [
       renderEntry(own),
       ...platformEntries(own).filter(({ annotations }) => !references.has(annotations[REF_NAME])),
@@ -90,7 +94,7 @@ export function parseIndex(bytes: Uint8Array): IndexContent {
   return { entries: [...entries.values()], ...(head && { head }) }
 }
 
-function renderEntry({ reference, descriptor, platforms, size }: IndexEntry): Descriptor {
+function renderEntry({ reference, descriptor, platforms, size, pinned }: IndexEntry): Descriptor {
   const { mediaType, digest, size: bytes, platform, artifactType } = descriptor
   const named = reference.startsWith(UNNAMED)
     ? {}
@@ -100,6 +104,7 @@ function renderEntry({ reference, descriptor, platforms, size }: IndexEntry): De
     ...named,
     ...(platforms.length > 0 && { [PLATFORMS]: platforms.join() }),
     ...(size !== undefined && { [CONTENT_SIZE]: `${size}` }),
+    ...(pinned && { [PINNED]: 'true' }),
   }
   const sorted = Object.entries(annotations).sort(([a], [b]) => (a < b ? -1 : 1))
   return {
@@ -134,12 +139,13 @@ function parseEntry(descriptor: Descriptor, earlier: ReadonlyMap<string, IndexEn
     descriptor: { ...bare, ...(foreign.length > 0 && { annotations: Object.fromEntries(foreign) }) },
     platforms: annotations[PLATFORMS]?.split(',').filter((platform) => platform !== '') ?? [],
     ...(Number.isSafeInteger(size) && size >= 0 && { size }),
+    ...(annotations[PINNED] === 'true' && { pinned: true }),
   }
 }
 
 /** Whether {@link renderEntry} would write the annotation anew. */
 function isOurs(key: string, value: string, name: string | undefined): boolean {
-  if (key === PLATFORMS || key === CONTENT_SIZE || key === PLATFORM_OF) return true
+  if (key === PLATFORMS || key === CONTENT_SIZE || key === PINNED || key === PLATFORM_OF) return true
   return name !== undefined && (key === REF_NAME || (key === CONTAINERD_IMAGE_NAME && value === name))
 }
 

@@ -19,7 +19,7 @@ export async function materialise(log: HeldLog, file: IndexFile): Promise<Head> 
     const current = await open.current()
     const base = await open.base()
     await adoptEdits(log, current, base)
-    const bytes = renderIndex(await log.references(), log.head)
+    const bytes = renderIndex(await log.references(), log.head, await log.pins())
     if (!sameBytes(current, bytes) || !sameBytes(base, bytes)) await open.replace(bytes)
     return log.head
   })

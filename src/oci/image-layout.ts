@@ -33,6 +33,8 @@ export const LOG_HEAD = 'dev.hearth.log.head'
 /** On each entry: the platforms that are complete in this cache, comma-separated, and their bytes in all. */
 export const PLATFORMS = 'dev.hearth.platforms'
 export const CONTENT_SIZE = 'dev.hearth.size'
+/** On an entry that no budget may take away: `true`. */
+export const PINNED = 'dev.hearth.pinned'
 /** On an entry that stands for one platform of another entry: that one's name. */
 export const PLATFORM_OF = 'dev.hearth.platform-of'
 

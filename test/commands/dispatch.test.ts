@@ -113,7 +113,7 @@ describe('dispatch', () => {
     const [line = '', ...rest] = await collect(true)
     assert.deepEqual([JSON.parse(line), rest], [recorded, []])
     assert.ok(!line.includes('\u202e'))
-    assert.match((await collect(false))[0] ?? '', /ReferenceRemoved {2}a\\u202e$/)
+    assert.match((await collect(false))[0] ?? '', /ReferenceRemoved {3}a\\u202e$/)
   })
 
   it("lets the library's errors through", async () => {

@@ -15,25 +15,28 @@ describe('a line of the log', () => {
     const committed = { type: 'BlobCommitted', digest, size: 2048, mtimeMs: 1, boot: 'b' } as const
     const descriptor = { mediaType: OCI_INDEX, digest, size: 3 }
     const cases: readonly [HearthEvent, string][] = [
-      [{ ...committed, durable: true }, `BlobCommitted     ${digest} 2.0 KiB`],
-      [{ ...committed, durable: false }, `BlobCommitted     ${digest} 2.0 KiB (not flushed)`],
-      [{ type: 'BlobRemoved', digest }, `BlobRemoved       ${digest}`],
+      [{ ...committed, durable: true }, `BlobCommitted      ${digest} 2.0 KiB`],
+      [{ ...committed, durable: false }, `BlobCommitted      ${digest} 2.0 KiB (not flushed)`],
+      [{ type: 'BlobRemoved', digest }, `BlobRemoved        ${digest}`],
       [
         { type: 'ReferenceSet', reference: 'a:1', descriptor, platforms: ['linux/amd64'], size: 3, origin: 'pulled' },
-        `ReferenceSet      a:1 ${digest} linux/amd64 (pulled)`,
+        `ReferenceSet       a:1 ${digest} linux/amd64 (pulled)`,
       ],
       [
         { type: 'ReferenceSet', reference: 'a:1', descriptor, platforms: [], origin: 'adopted' },
-        `ReferenceSet      a:1 ${digest} (adopted)`,
+        `ReferenceSet       a:1 ${digest} (adopted)`,
       ],
-      [{ type: 'ReferenceRemoved', reference: 'a:1' }, 'ReferenceRemoved  a:1'],
-      [{ type: 'RemovalPlanned', digests: [digest] }, 'RemovalPlanned    1 blob'],
-      [{ type: 'RemovalFinished', plan: 11 }, 'RemovalFinished   planned at 11'],
+      [{ type: 'ReferenceRemoved', reference: 'a:1' }, 'ReferenceRemoved   a:1'],
+      [{ type: 'ReferenceRemoved', reference: 'a:1', reason: 'evicted' }, 'ReferenceRemoved   a:1 (evicted)'],
+      [{ type: 'ReferencePinned', reference: 'a:1' }, 'ReferencePinned    a:1'],
+      [{ type: 'ReferenceUnpinned', reference: 'a:1' }, 'ReferenceUnpinned  a:1'],
+      [{ type: 'RemovalPlanned', digests: [digest] }, 'RemovalPlanned     1 blob'],
+      [{ type: 'RemovalFinished', plan: 11 }, 'RemovalFinished    planned at 11'],
     ]
     for (const [event, text] of cases) assert.equal(line(event), START + text)
   })
 
   it('escapes a name that another tool wrote', () => {
-    assert.equal(line({ type: 'ReferenceRemoved', reference: 'a\u001b[2J' }), `${START}ReferenceRemoved  a\\u001b[2J`)
+    assert.equal(line({ type: 'ReferenceRemoved', reference: 'a\u001b[2J' }), `${START}ReferenceRemoved   a\\u001b[2J`)
   })
 })

@@ -5,18 +5,18 @@ import { digestBytes } from '../../src/oci/hasher.js'
 import { OCI_INDEX } from '../../src/oci/media-type.js'
 
 const digest = await digestBytes(Buffer.from('root'))
-const listed = { reference: 'docker.io/library/alpine:3', digest, mediaType: OCI_INDEX }
+const listed = { reference: 'docker.io/library/alpine:3', digest, mediaType: OCI_INDEX, pinned: false }
 
 describe('the list of references', () => {
   it('is a table with the size aligned to the right', () => {
     const { lines, exitCode } = renderList([
       { ...listed, platforms: ['linux/amd64', 'linux/arm64/v8'], size: 7_000_000 },
-      { ...listed, reference: 'ghcr.io/a/b:1', platforms: ['linux/amd64'], size: 10 },
+      { ...listed, reference: 'ghcr.io/a/b:1', platforms: ['linux/amd64'], size: 10, pinned: true },
     ])
     assert.deepEqual(lines, [
-      `REFERENCE                   DIGEST${' '.repeat(digest.length - 6)}  PLATFORMS                      SIZE`,
+      `REFERENCE                   DIGEST${' '.repeat(digest.length - 6)}  PLATFORMS                      SIZE  PINNED`,
       `docker.io/library/alpine:3  ${digest}  linux/amd64,linux/arm64/v8  6.7 MiB`,
-      `ghcr.io/a/b:1               ${digest}  linux/amd64                    10 B`,
+      `ghcr.io/a/b:1               ${digest}  linux/amd64                    10 B  yes`,
     ])
     assert.equal(exitCode, 0)
   })
@@ -27,7 +27,7 @@ describe('the list of references', () => {
   })
 
   it('has a heading even when it is empty', () => {
-    assert.deepEqual(renderList([]).lines, ['REFERENCE  DIGEST  PLATFORMS  SIZE'])
+    assert.deepEqual(renderList([]).lines, ['REFERENCE  DIGEST  PLATFORMS  SIZE  PINNED'])
   })
 
   it('is a document with the references, unchanged', () => {

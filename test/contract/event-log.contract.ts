@@ -262,6 +262,13 @@ const EVENTS: readonly HearthEvent[] = [
   { type: 'BlobsFlushed', through: 16, boot: 'boot' },
   blobCommitted('e', { durable: false }),
   blobCommitted('f', { durable: false, boot: 'another boot' }),
+  { type: 'ReferencePinned', reference: 'app:2' },
+  { type: 'ReferencePinned', reference: 'app:2' },
+  referenceSet('app:2', { platforms: ['linux/amd64'] }),
+  { type: 'ReferenceUnpinned', reference: 'app:2' },
+  { type: 'ReferenceUnpinned', reference: 'never there' },
+  { type: 'ReferencePinned', reference: 'app:3' },
+  { type: 'ReferenceRemoved', reference: 'app:3', reason: 'evicted' },
 ]
 
 async function stateOf(log: EventLog): Promise<IndexState> {
@@ -269,6 +276,7 @@ async function stateOf(log: EventLog): Promise<IndexState> {
     head: held.head,
     blobs: await held.allBlobs(),
     references: await held.references(),
+    pins: await held.pins(),
     removals: await held.unfinishedRemovals(),
     flushes: await held.flushes(),
   }))

@@ -35,7 +35,7 @@ describe('listReferences', () => {
       references,
       names.toSorted().map((reference) => {
         const { digest, mediaType } = aDescriptorOf(reference)
-        return { reference, digest, mediaType, platforms: ['linux/arm64/v8'], size: 42 }
+        return { reference, digest, mediaType, platforms: ['linux/arm64/v8'], size: 42, pinned: false }
       }),
     )
   })

@@ -28,6 +28,7 @@ describe('the keys of the database', () => {
     const keys = {
       blobs: tableKey('blobs', aDigest('a')),
       references: tableKey('references', '\uffff'),
+      pins: tableKey('pins', '\uffff'),
       removals: tableKey('removals', 7),
       flushes: tableKey('flushes', '11111111-2222'),
     }
@@ -45,6 +46,7 @@ describe('the keys of the database', () => {
     for (const name of ['app:1', '', '!"', '\ud800', '\udfff', '\u0000']) {
       const key = tableKey('references', name)
       assert.equal(parseTableKey('references', key), name)
+      assert.equal(parseTableKey('pins', tableKey('pins', name)), name)
       assert.equal(Buffer.from(key).toString(), key, 'it survives UTF-8')
     }
   })

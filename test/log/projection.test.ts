@@ -4,7 +4,15 @@ import { isHearthError } from '../../src/errors.js'
 import type { HearthEvent } from '../../src/log/events.js'
 import { apply, applyAll, effectsOf, emptyIndex, withFlushes } from '../../src/log/projection.js'
 import { headOf } from '../../src/log/record.js'
-import { aDigest, aLog, blobCommitted, blobRemoved, referenceRemoved, referenceSet } from '../support/a-log.js'
+import {
+  aDescriptorOf,
+  aDigest,
+  aLog,
+  blobCommitted,
+  blobRemoved,
+  referenceRemoved,
+  referenceSet,
+} from '../support/a-log.js'
 
 const LOG = aLog(
   blobCommitted('a'),
@@ -16,6 +24,7 @@ const LOG = aLog(
   referenceRemoved('app:1'),
   { type: 'RemovalPlanned', digests: [aDigest('a')] },
   { type: 'RemovalFinished', plan: 8 },
+  { type: 'ReferencePinned', reference: 'app:2' },
 )
 
 describe('the projection', () => {
@@ -77,6 +86,21 @@ describe('the projection', () => {
       () => applyAll(emptyIndex, aLog({ type: 'BlobPolished' } as unknown as HearthEvent)),
       (error) => isHearthError(error, 'LOG_CORRUPT'),
     )
+  })
+})
+
+describe('a pin', () => {
+  const pinned = { type: 'ReferencePinned', reference: 'app:1' } as const
+  const pinsAfter = (...events: readonly HearthEvent[]) => [...applyAll(emptyIndex, aLog(...events)).pins.keys()]
+
+  it('stays when its name moves to another image', () => {
+    const moved = referenceSet('app:1', { descriptor: aDescriptorOf('another') })
+    assert.deepEqual(pinsAfter(referenceSet('app:1'), pinned, moved), ['app:1'])
+  })
+
+  it('goes when it is taken off, and with its name', () => {
+    assert.deepEqual(pinsAfter(pinned, { type: 'ReferenceUnpinned', reference: 'app:1' }), [])
+    assert.deepEqual(pinsAfter(pinned, referenceRemoved('app:1'), referenceSet('app:1')), [])
   })
 })
 

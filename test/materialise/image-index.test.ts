@@ -94,6 +94,19 @@ describe('index.json as we read it', () => {
     )
   })
 
+  it('gives back which names are pinned, and takes that for no annotation of another tool', () => {
+    const log = aLog(referenceSet('app:1'), referenceSet('app:2'), { type: 'ReferencePinned', reference: 'app:2' })
+    const { references, head, pins } = applyAll(emptyIndex, log)
+    const { entries } = parseIndex(renderIndex(references, head, pins))
+    assert.deepEqual(
+      entries.map(({ reference, pinned, descriptor }) => [reference, pinned, descriptor]),
+      [
+        ['app:1', undefined, aDescriptorOf('app:1')],
+        ['app:2', true, aDescriptorOf('app:2')],
+      ],
+    )
+  })
+
   it('takes what LinuxKit, skopeo and umoci write: a name, or none, and no media type above', () => {
     const entries = parse([
       { ...aDescriptorOf('a'), annotations: { [REF_NAME]: 'docker.io/library/a:1' } },
