@@ -3,7 +3,6 @@
  * The command line: words in, results on standard output, progress and messages on standard error, an exit code.
  * This is the only file that prints or exits, and the one that knows signals and terminals.
  */
-import { readFileSync } from 'node:fs'
 import { parseCommandLine } from './commands/command-line.js'
 import { dispatch } from './commands/dispatch.js'
 import { errorLines, exitCodeOfError, failureOf } from './commands/failure.js'
@@ -12,6 +11,7 @@ import type { Outcome } from './commands/outcome.js'
 import { printableJson } from './commands/printable.js'
 import type { ProgressDisplay, ProgressSource } from './commands/progress-display.js'
 import { ERRORS, HearthError, isHearthError, openCache, type ProgressEvent, type VerifyProgress } from './index.js'
+import { VERSION } from './version.js'
 
 type Run = Extract<CommandLine, { kind: 'run' }>
 
@@ -34,13 +34,16 @@ process.on('uncaughtException', crash) // unhandled rejections too
 process.stdout.on('error', () => {})
 process.stderr.on('error', () => {})
 
-process.exit(await main(process.argv.slice(2)).catch(fail))
+// Not awaited at the top: the command is bundled as CommonJS, which cannot.
+void main(process.argv.slice(2))
+  .catch(fail)
+  .then((exitCode) => process.exit(exitCode))
 
 async function main(argv: readonly string[]): Promise<number> {
   const columns = process.stdout.columns ?? 80
   // Of words that make no sense only this one is taken: a program that asked for JSON gets its error as JSON.
   output = { ...output, json: argv.includes('--json') }
-  const commandLine = parseCommandLine(argv, { version: readVersion(), columns })
+  const commandLine = parseCommandLine(argv, { version: VERSION, columns })
   if (commandLine.kind === 'text') {
     await write(process.stdout, commandLine.text)
     return 0
@@ -186,9 +189,4 @@ function write(stream: NodeJS.WriteStream, text: string): Promise<boolean> {
 
 function joinLines(lines: readonly string[]): string {
   return lines.map((line) => `${line}\n`).join('')
-}
-
-function readVersion(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-  return version
 }

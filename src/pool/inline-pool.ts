@@ -1,29 +1,15 @@
 import verifyBlob from '../../workers/verify-blob.js'
 import type { Pool, PoolCallOptions } from './pool.js'
 import { TaskCalls } from './task-calls.js'
-import type {
-  FetchBlobTask,
-  FetchBlobValue,
-  TaskOutcome,
-  VerifyBlobTask,
-  VerifyBlobValue,
-  WorkerSettings,
-} from './tasks.js'
+import type { FetchBlobTask, FetchBlobValue, VerifyBlobTask, VerifyBlobValue, WorkerSettings } from './tasks.js'
 
-/** What workers/fetch-blob.ts exports besides its task: the same with the settings passed in. */
-interface FetchBlobModule {
-  fetchBlob(task: FetchBlobTask, settings: WorkerSettings): Promise<TaskOutcome<FetchBlobValue>>
-  closeTransport(settings: WorkerSettings): Promise<void>
-}
-
-/** Loaded by the first fetch: it brings the HTTP client. */
-const FETCH_BLOB = new URL('../../workers/fetch-blob.js', import.meta.url).href
 const TICK_MS = 100
 
 /** Adapter: the workers' tasks on the calling thread, for small blobs and for tests. */
 export class InlinePool implements Pool {
   readonly #settings: WorkerSettings
-  #module: Promise<FetchBlobModule> | undefined
+  /** Loaded by the first fetch: it brings the HTTP client. */
+  #module: Promise<typeof import('../../workers/fetch-blob.js')> | undefined
   readonly #calls = new TaskCalls((tick) => {
     const timer = setInterval(tick, TICK_MS)
     return () => clearInterval(timer)
@@ -35,7 +21,7 @@ export class InlinePool implements Pool {
 
   async fetchBlob(task: Omit<FetchBlobTask, 'control'>, options?: PoolCallOptions): Promise<FetchBlobValue> {
     return await this.#calls.call(async (control) => {
-      this.#module ??= import(FETCH_BLOB) as Promise<FetchBlobModule>
+      this.#module ??= import('../../workers/fetch-blob.js')
       const { fetchBlob } = await this.#module
       return await fetchBlob({ ...task, control }, this.#settings)
     }, options)

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Piscina } from 'piscina'
+import type { Piscina } from 'piscina'
 import { HearthError } from '../errors.js'
 import type { Pool, PoolCallOptions } from './pool.js'
 import { TaskCalls } from './task-calls.js'
@@ -72,20 +72,23 @@ export class PiscinaPool implements Pool {
 
   /** Never with Piscina's own signal: that one kills the thread, and with it the other tasks of the thread. */
   async #run<T>(filename: string, task: FetchBlobTask | VerifyBlobTask): Promise<TaskOutcome<T>> {
-    this.#threads ??= this.#start()
+    const { kind, digest } = task
+    // Only now: a pull of small blobs needs neither this package nor a thread.
+    const { Piscina } = await import('piscina')
+    if (this.#calls.stopped) throw new HearthError('ABORTED', 'stopped before the task began', { kind, digest })
+    this.#threads ??= this.#start(Piscina)
     try {
       const outcome: TaskOutcome<T> = await this.#threads.run(task, { filename })
       return outcome
     } catch (cause) {
-      const { kind, digest } = task
       if (this.#calls.stopped) throw new HearthError('ABORTED', 'the task was ended', { kind, digest }, cause)
       throw new HearthError('INTERNAL', 'the thread of a task died', { kind, digest }, cause)
     }
   }
 
-  #start(): Piscina {
+  #start(Threads: typeof Piscina): Piscina {
     const { threads: maxThreads, tasksPerThread, settings } = this.#options
-    const threads = new Piscina({
+    const threads = new Threads({
       // All at once: a thread that may take several tasks would take all of them before a second one was started. And not 0
       // in any case: when the last thread dies with its task, nothing would ever start the tasks that are still queued.
       minThreads: maxThreads,

@@ -1,2 +1,4 @@
-/** Sent with each request. A test keeps it in step with package.json. */
-export const USER_AGENT = 'hearth/0.1.0'
+import { VERSION } from '../version.js'
+
+/** Sent with each request. */
+export const USER_AGENT = `hearth/${VERSION}`

@@ -10,10 +10,18 @@ import { tempDir } from '../support/temp-dir.js'
 
 const REFERENCES = 1000
 
-/** Packages that a script belongs to, or that were bundled into it: esbuild names each file in a comment. */
-async function packagesIn(url: string): Promise<readonly string[]> {
-  const bundled = (await readFile(new URL(url), 'utf8')).matchAll(/^\/\/ (.*\/)?node_modules\/.*/gm)
-  return [url, ...Array.from(bundled, ([comment]) => comment)].flatMap(
+interface RunScript {
+  readonly url: string
+  readonly functions: readonly {
+    readonly functionName: string
+    readonly ranges: readonly { readonly count: number }[]
+  }[]
+}
+
+/** Packages of which anything was run: on their own, or in the bundle, where a module is a function named by its path. */
+function packagesRun({ url, functions }: RunScript): readonly string[] {
+  const modules = functions.filter(({ ranges }) => ranges.some(({ count }) => count > 0))
+  return [url, ...modules.map(({ functionName }) => functionName)].flatMap(
     (path) => /.*\/?node_modules\/([^/]+)\//.exec(path)?.[1] ?? [],
   )
 }
@@ -52,10 +60,9 @@ describe('a cache of 1,000 references', () => {
       // Each thread would write a report of its own.
       assert.equal(reports.length, 1)
       const { result } = JSON.parse(await readFile(join(coverage, reports[0] ?? ''), 'utf8'))
-      const scripts = (result as { readonly url: string }[]).map(({ url }) => url)
-      assert.ok(scripts.some((url) => url.endsWith('/cli.js')))
-      const packages = await Promise.all(scripts.filter((url) => url.startsWith('file:')).map(packagesIn))
-      assert.deepEqual([...new Set(packages.flat())], ['commander'])
+      const scripts = (result as readonly RunScript[]).filter(({ url }) => url.startsWith('file:'))
+      assert.ok(scripts.some(({ url }) => url.endsWith('/bundle/cli.js')))
+      assert.deepEqual([...new Set(scripts.flatMap(packagesRun))], ['commander'])
     })
   }
 })
