@@ -1,7 +1,7 @@
 import { lstat, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDigest } from '../oci/digest.js'
-import { INGEST_FOLDER } from '../oci/image-layout.js'
+import { CLAIMS_FOLDER, INGEST_FOLDER } from '../oci/image-layout.js'
 import { FsClaims } from './fs-claim.js'
 import { guardedAsync, hasCode } from './fs-error.js'
 import { ingestDataPath } from './fs-ingest-data.js'
@@ -11,7 +11,7 @@ const STAGED_LONG_AGO_MS = 60 * 60 * 1000
 
 /**
  * Removes partial downloads that no process goes on with at this moment: a pull writes to one only under its blob's claim,
- * which is held here meanwhile. Idempotent.
+ * which is held here meanwhile. With them goes what dead processes left of their claims. Idempotent.
  * @param now milliseconds since 1970.
  * @returns bytes that the files took.
  */
@@ -33,7 +33,14 @@ export async function removeAbandonedIngests(root: string, now: number): Promise
       await claim.release()
     }
   }
+  for (const name of await namesIn(join(root, CLAIMS_FOLDER))) await forgetIfDead(claims, name)
   return freed
+}
+
+/** The kernel frees the lock of whoever dies, but the file stays; releasing a claim removes it. */
+async function forgetIfDead(claims: FsClaims, name: string): Promise<void> {
+  const digest = name.replace('-', ':')
+  if (isDigest(digest)) await (await claims.tryClaim(digest))?.release()
 }
 
 async function remove(folder: string): Promise<number> {

@@ -1,11 +1,11 @@
-import { readdir, rename, rm } from 'node:fs/promises'
+import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { HearthError } from '../errors.js'
 import { acquireLock } from '../lock/fs-lock.js'
 import { storeFailure } from '../log/fs-failure.js'
 import { INDEX_FILE, LINUXKIT_LOCK, MATERIALISED_FILE } from '../oci/image-layout.js'
 import { readWhole } from './fs-read-file.js'
-import { isTemporaryOf, replaceFile } from './fs-replace-file.js'
+import { replaceFile, sweepTemporaries } from './fs-replace-file.js'
 import type { IndexFile, OpenIndexFile } from './index-file.js'
 
 export interface FsIndexFileOptions {
@@ -74,18 +74,13 @@ export class FsIndexFile implements IndexFile {
   }
 
   async #replace(bytes: Uint8Array): Promise<void> {
-    await this.#sweep()
+    // Nobody else writes these while we have the lock.
+    await sweepTemporaries(this.#next)
+    await sweepTemporaries(this.#index)
     await replaceFile(this.#next, bytes)
     await replaceFile(this.#index, bytes)
     // Not fsynced: if a power cut undoes it, `next` is there again and says the same.
     await move(this.#next, this.#base)
-  }
-
-  /** What a killed process left of its own attempt: nobody else writes while we have the lock. */
-  async #sweep(): Promise<void> {
-    for (const name of await readdir(this.#root)) {
-      if (isTemporaryOf(INDEX_FILE, name)) await remove(join(this.#root, name))
-    }
   }
 }
 

@@ -21,7 +21,7 @@ import { type CacheFormat, FORMAT_VERSION, parseFormat, parseOciLayout } from '.
 import { MAX_INDEX_BYTES } from './fs-index-file.js'
 import { keepPrivate } from './fs-private-folder.js'
 import { readWhole } from './fs-read-file.js'
-import { replaceFile } from './fs-replace-file.js'
+import { replaceFile, sweepTemporaries } from './fs-replace-file.js'
 import { parseIndexFile } from './image-index.js'
 
 export interface InitOptions {
@@ -72,6 +72,7 @@ export async function readFormat(path: string): Promise<CacheFormat | undefined>
 
 async function init(root: string, { lockTimeoutMs, newId = () => globalThis.crypto.randomUUID() }: InitOptions) {
   const layout = join(root, OCI_LAYOUT_FILE)
+  for (const path of [layout, join(root, FORMAT_FILE)]) await sweepTemporaries(path)
   if ((await readText(layout, MAX_SMALL_BYTES)) === undefined)
     await replaceFile(layout, encoder.encode(OCI_LAYOUT_BYTES))
   await makeFolder(join(root, BLOBS_FOLDER), 0o755)

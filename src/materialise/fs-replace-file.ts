@@ -1,6 +1,6 @@
 import { constants } from 'node:fs'
-import { open, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { open, readdir, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { storeFailure } from '../log/fs-failure.js'
 import { syncFolder } from '../log/fs-sync-folder.js'
 
@@ -23,6 +23,18 @@ export async function replaceFile(path: string, bytes: Uint8Array): Promise<void
     throw storeFailure(error, `write ${path}`)
   }
   await syncFolder(dirname(path))
+}
+
+/** Removes what killed processes left of their own attempts. Assumes that nobody else replaces this file meanwhile. */
+export async function sweepTemporaries(path: string): Promise<void> {
+  const folder = dirname(path)
+  try {
+    for (const name of await readdir(folder)) {
+      if (isTemporaryOf(basename(path), name)) await rm(join(folder, name), { force: true })
+    }
+  } catch (error) {
+    throw storeFailure(error, `tidy ${folder}`)
+  }
 }
 
 /** Whether {@link replaceFile} made this name on its way to a file called `name`. */

@@ -32,12 +32,14 @@ describe('index.json on disk', () => {
   it('sweeps what a killed process left, and nothing else', async () => {
     const root = await aFolder()
     const left = `index.json.123.${'0a'.repeat(16)}`
+    const leftBeside = join(HEARTH_FOLDER, `materialised.json.next.123.${'0a'.repeat(16)}`)
     const kept = ['index.json.bak', 'index.json.123', `index.json.x.${'0a'.repeat(16)}`]
-    for (const name of [left, ...kept]) await writeFile(join(root, name), '')
+    for (const name of [left, leftBeside, ...kept]) await writeFile(join(root, name), '')
     await fileIn(root).exclusively((open) => open.replace(Buffer.from('one')))
     const names = await readdir(root)
     assert.ok(!names.includes(left))
     for (const name of kept) assert.ok(names.includes(name), name)
+    assert.deepEqual(await readdir(join(root, HEARTH_FOLDER)), ['materialised.json'])
   })
 
   it('waits for a tool that has it locked, for a time', async () => {

@@ -37,6 +37,16 @@ describe('initialising a cache', () => {
     }
   })
 
+  it('sweeps what a run that was killed on the way left of its files', async () => {
+    const root = join(await tempDir(), 'cache')
+    await mkdir(join(root, HEARTH_FOLDER), { recursive: true })
+    const random = `12.${'0a'.repeat(16)}`
+    for (const path of [OCI_LAYOUT_FILE, FORMAT_FILE]) await writeFile(join(root, `${path}.${random}`), '')
+    await openOrInit(root, OPTIONS)
+    assert.deepEqual((await readdir(root)).sort(), [HEARTH_FOLDER, 'blobs', OCI_LAYOUT_FILE])
+    assert.deepEqual((await readdir(join(root, HEARTH_FOLDER))).sort(), COMPLETE)
+  })
+
   it('does nothing the second time', async () => {
     const root = join(await tempDir(), 'cache')
     const format = await openOrInit(root, OPTIONS)
