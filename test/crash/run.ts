@@ -1,0 +1,34 @@
+/**
+ * `npm run crash -- PROGRAM [--seed N] [--points N] [--seconds N] [--only TEXT] [--replay TRIAL]`, or `--sample` for a little
+ * of each. README.md says what each program shows. Ends with 1 when an invariant was broken.
+ */
+import { kill } from './kill.js'
+import { type Amounts, type CrashOptions, parseOptions } from './support/options.js'
+
+interface Program {
+  readonly run: (options: CrashOptions) => Promise<number>
+  /** As much as continuous integration has time for, and as much as a release deserves. */
+  readonly sample: Amounts
+  readonly long: Amounts
+}
+
+const PROGRAMS: Readonly<Record<string, Program>> = {
+  kill: { run: kill, sample: { points: 100, seconds: 0 }, long: { points: 10_000, seconds: 0 } },
+}
+
+process.umask(0o022)
+process.exit(await main(process.argv.slice(2)))
+
+async function main([name = '--sample', ...argv]: readonly string[]): Promise<number> {
+  if (name === '--sample') {
+    const codes: number[] = []
+    for (const { run, sample } of Object.values(PROGRAMS)) codes.push(await run(parseOptions(argv, sample)))
+    return Math.max(...codes)
+  }
+  const program = PROGRAMS[name]
+  if (program === undefined) {
+    process.stderr.write(`no such program: ${name}; there are ${Object.keys(PROGRAMS).join(', ')}\n`)
+    return 2
+  }
+  return await program.run(parseOptions(argv, program.long))
+}

@@ -1,0 +1,52 @@
+/** What a program found out, as lines for the reader, and as an exit code for a script. */
+export interface Failure {
+  readonly problems: readonly string[]
+  /** Where to look: the trial in words. */
+  readonly trial: string
+  /** The command that does the same again. */
+  readonly replay: string
+}
+
+export class Report {
+  readonly #title: string
+  readonly #begun = performance.now()
+  readonly #counts = new Map<string, number>()
+  readonly #notes: string[] = []
+  readonly failures: Failure[] = []
+
+  constructor(title: string) {
+    this.#title = title
+  }
+
+  count(what: string, by = 1): void {
+    this.#counts.set(what, (this.#counts.get(what) ?? 0) + by)
+  }
+
+  note(line: string): void {
+    this.#notes.push(line)
+  }
+
+  fail(failure: Failure): void {
+    this.failures.push(failure)
+    process.stderr.write(`VIOLATION in ${failure.trial}\n`)
+    for (const problem of failure.problems) process.stderr.write(`  ${problem}\n`)
+    process.stderr.write(`  again: ${failure.replay}\n`)
+  }
+
+  get seconds(): number {
+    return (performance.now() - this.#begun) / 1000
+  }
+
+  /** Prints the page. @returns the exit code. */
+  end(): number {
+    const lines = [
+      `== ${this.#title}`,
+      ...[...this.#counts].map(([what, count]) => `${`${count}`.padStart(8)} ${what}`),
+    ]
+    lines.push(...this.#notes.map((note) => `         ${note}`))
+    lines.push(`${`${this.failures.length}`.padStart(8)} trials with violations, in ${this.seconds.toFixed(0)} s`)
+    for (const { replay } of this.failures.slice(0, 20)) lines.push(`         again: ${replay}`)
+    process.stdout.write(`${lines.join('\n')}\n\n`)
+    return this.failures.length === 0 ? 0 : 1
+  }
+}

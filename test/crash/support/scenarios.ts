@@ -1,0 +1,183 @@
+/** Every command that writes, each on a cache in the state in which it has the most to do. */
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { isHearthError } from '../../../src/errors.js'
+import { resetAfter } from '../../support/raw-steps.js'
+import { writeLayout } from '../../support/write-layout.js'
+import { ABSENT, type Change } from './oracle.js'
+import { hearthHere, type Served, type World } from './world.js'
+
+export interface Scenario {
+  readonly name: string
+  /** The cache before the command; `--cache` leads to a copy of it. */
+  readonly template: string
+  readonly argv: readonly string[]
+  readonly before: readonly Change[]
+  readonly changes: readonly Change[]
+  /** Whether blobs may be lost in a power cut, to be noticed and fetched again by the next pull. */
+  readonly relaxed?: boolean
+}
+
+const AMD64 = ['--platform', 'linux/amd64']
+const MIB = 1024 * 1024
+
+interface Images {
+  readonly one: Served
+  readonly two: Served
+  readonly multi: Served
+  readonly large: Served
+}
+
+/** Makes the caches in which the commands will run. */
+export async function scenarios(world: World): Promise<readonly Scenario[]> {
+  const images = await serveImages(world)
+  return [...(await pulling(world, images)), ...(await removing(world, images)), ...(await amongOthers(world, images))]
+}
+
+async function serveImages(world: World): Promise<Images> {
+  const base = { seed: 'base', everyPlatform: true }
+  return {
+    one: await world.serve('app:1', { layers: [base, { seed: 'one' }] }),
+    two: await world.serve('app:2', { layers: [base, { seed: 'two' }] }),
+    multi: await world.serve(
+      'multi:1',
+      { platforms: ['linux/amd64', 'linux/arm64'], layers: [base, { seed: 'multi' }] },
+      ['linux/amd64', 'linux/arm64/v8'],
+    ),
+    large: await world.serve('large:1', { layers: [base, { seed: 'large', bytes: 3 * MIB }] }),
+  }
+}
+
+async function pulling(world: World, { one, two, multi, large }: Images): Promise<readonly Scenario[]> {
+  const empty = emptyFolder(world, 'empty')
+  const some = await pulled(world, 'some', [one])
+  const half = await halfPulled(world, large)
+  const old = await world.serve('moving:1', { seed: 'old', layers: [{ seed: 'base' }, { seed: 'old' }] })
+  const stale = await pulled(world, 'stale', [one, old])
+  const moved = await world.serve('moving:1', { seed: 'new', layers: [{ seed: 'base' }, { seed: 'new' }] })
+  const has = [holding(one)]
+  return [
+    { name: 'pull-first', template: empty, argv: ['pull', ...AMD64, one.reference], before: [], changes: has },
+    {
+      name: 'pull-next',
+      template: some,
+      argv: ['pull', ...AMD64, two.reference],
+      before: has,
+      changes: [holding(two)],
+    },
+    {
+      name: 'pull-all-platforms',
+      template: some,
+      argv: ['pull', '--platform', 'all', multi.reference],
+      before: has,
+      changes: [holding(multi)],
+    },
+    {
+      name: 'pull-moved-tag',
+      template: stale,
+      argv: ['pull', '--pull', 'always', ...AMD64, moved.reference],
+      before: [...has, holding(old)],
+      changes: [holding(moved)],
+    },
+    {
+      name: 'pull-resume',
+      template: half,
+      argv: ['pull', ...AMD64, large.reference],
+      before: [],
+      changes: [holding(large)],
+    },
+    {
+      name: 'pull-relaxed',
+      template: some,
+      argv: ['pull', '--durability', 'relaxed', ...AMD64, two.reference],
+      before: has,
+      changes: [holding(two)],
+      relaxed: true,
+    },
+    {
+      name: 'warm',
+      template: empty,
+      argv: ['warm', ...AMD64, one.reference, two.reference, moved.reference],
+      before: [],
+      changes: [holding(one), holding(two), holding(moved)],
+    },
+  ]
+}
+
+async function removing(world: World, { one, two, multi }: Images): Promise<readonly Scenario[]> {
+  const full = await pulled(world, 'full', [one, two, multi])
+  const before = [holding(one), holding(two), { ...holding(multi), value: amd64Of(multi) }]
+  return [
+    { name: 'rm', template: full, argv: ['rm', one.reference], before, changes: [without(one)] },
+    {
+      name: 'rm-two',
+      template: full,
+      argv: ['rm', one.reference, multi.reference],
+      before,
+      changes: [without(one), without(multi)],
+    },
+    { name: 'clean', template: full, argv: ['clean'], before, changes: [one, two, multi].map(without) },
+  ]
+}
+
+async function amongOthers(world: World, { one, two, multi }: Images): Promise<readonly Scenario[]> {
+  const foreign = emptyFolder(world, 'foreign')
+  await writeLayout(foreign, [{ name: two.reference, image: two.image }])
+  const edited = await pulled(world, 'edited', [one, two, multi])
+  dropFromIndex(edited, multi.reference)
+  const pull = ['pull', '--pull', 'always', ...AMD64, one.reference]
+  return [
+    { name: 'pull-adopting', template: foreign, argv: pull, before: [holding(two)], changes: [holding(one)] },
+    {
+      name: 'rm-after-edit',
+      template: edited,
+      argv: ['rm', one.reference],
+      before: [holding(one), holding(two)],
+      changes: [without(one)],
+    },
+  ]
+}
+
+const holding = ({ reference, value }: Served): Change => ({ reference, value })
+const without = ({ reference }: Served): Change => ({ reference, value: ABSENT })
+
+/** What a pull of one platform leaves of an image with several. */
+function amd64Of({ image, value }: Served): Change['value'] {
+  const amd64 = image.platforms.get('linux/amd64')
+  if (amd64 === undefined) throw new TypeError('no linux/amd64')
+  const blobs = [image.root, amd64.manifest, amd64.config, ...amd64.layers].map(({ digest }) => digest)
+  return { root: value.root, blobs }
+}
+
+function emptyFolder(world: World, name: string): string {
+  mkdirSync(world.path(name))
+  return world.path(name)
+}
+
+async function pulled(world: World, name: string, images: readonly Served[]): Promise<string> {
+  const path = world.path(name)
+  await hearthHere(['pull', '--cache', path, ...AMD64, ...images.map(({ reference }) => reference)])
+  return path
+}
+
+/** A cache whose pull broke off in the middle of the large layer. */
+async function halfPulled(world: World, { reference, image }: Served): Promise<string> {
+  const path = world.path('half')
+  const layer = image.platforms.get('linux/amd64')?.layers[1]?.digest
+  world.registry.script({ kind: 'blob', ...(layer && { digest: layer }) }, resetAfter(2 * MIB))
+  try {
+    await hearthHere(['pull', '--cache', path, '--retries', '0', ...AMD64, reference])
+  } catch (error) {
+    if (!isHearthError(error)) throw error
+  }
+  return path
+}
+
+/** As another tool would edit index.json. */
+function dropFromIndex(root: string, reference: string): void {
+  const path = join(root, 'index.json')
+  const index = JSON.parse(readFileSync(path, 'utf8')) as { manifests: { annotations: Record<string, string> }[] }
+  const manifests = index.manifests.filter(({ annotations }) => !Object.values(annotations).includes(reference))
+  rmSync(path)
+  writeFileSync(path, JSON.stringify({ schemaVersion: 2, manifests }))
+}
