@@ -17,6 +17,7 @@ export const ERRORS = {
   NAME_UNKNOWN: { retryable: false, exitCode: 3 },
   MANIFEST_UNKNOWN: { retryable: false, exitCode: 3 },
   BLOB_UNKNOWN: { retryable: false, exitCode: 3 },
+  PLATFORM_MISSING: { retryable: false, exitCode: 3 },
   CACHE_MISSING: { retryable: false, exitCode: 3 },
   LOCK_MISSING: { retryable: false, exitCode: 3 },
   // It is there, but it is not what it claims to be.
@@ -34,6 +35,7 @@ export const ERRORS = {
   CONNECTION_LOST: { retryable: true, exitCode: 5 },
   TIMEOUT: { retryable: true, exitCode: 5 },
   RANGE_INVALID: { retryable: true, exitCode: 5 },
+  BLOB_UPLOAD_UNKNOWN: { retryable: true, exitCode: 5 },
   PROTOCOL_ERROR: { retryable: false, exitCode: 5 },
   HOST_UNKNOWN: { retryable: false, exitCode: 5 },
   TLS_FAILED: { retryable: false, exitCode: 5 },
@@ -43,6 +45,8 @@ export const ERRORS = {
   UNAUTHORIZED: { retryable: false, exitCode: 7 },
   DENIED: { retryable: false, exitCode: 7 },
   CREDENTIALS_FAILED: { retryable: false, exitCode: 7 },
+  // It is there, and it is another one.
+  REFERENCE_EXISTS: { retryable: false, exitCode: 9 },
   // The event log.
   LOG_BUSY: { retryable: true, exitCode: 6 },
   LOG_CONFLICT: { retryable: false, exitCode: 6 }, // not blindly: re-read, decide again

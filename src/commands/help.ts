@@ -26,6 +26,7 @@ Exit codes:
     6  the event log is busy or damaged
     7  not logged in, or not allowed
     8  the disk is full, read-only or failing
+    9  the name stands for another image, and is not replaced
    70  a defect in hearth
   129, 130, 143  stopped by SIGHUP, SIGINT (Ctrl-C), SIGTERM; what was downloaded is kept
 `

@@ -16,6 +16,11 @@ export function tagsUrl(endpoint: Endpoint, repository: string, tagsPerPage: num
   return url
 }
 
+/** Where uploads are opened. Spec: distribution-spec v1.1 "Endpoints", end-4. */
+export function uploadsUrl(endpoint: Endpoint, repository: string): URL {
+  return new URL(`${repositoryUrl(endpoint, repository, ['blobs', 'uploads']).href}/`)
+}
+
 /** The repository's name on this endpoint, as it stands in paths and token scopes. */
 export function repositoryAt(endpoint: Endpoint, repository: string): string {
   return `${endpoint.prefix}${repository}`

@@ -29,7 +29,19 @@ const UNKNOWN: Readonly<Record<Step, ErrorCode>> = {
   blob: 'BLOB_UNKNOWN',
   tags: 'NAME_UNKNOWN',
   token: 'PROTOCOL_ERROR',
+  upload: 'BLOB_UPLOAD_UNKNOWN',
+  publish: 'NAME_UNKNOWN',
 }
+/** What they mean to whoever sent something. An upload that is no good any more is begun again, like one that is forgotten. */
+const SENT_REFUSED: ReadonlyMap<string, ErrorCode> = new Map([
+  ['BLOB_UPLOAD_UNKNOWN', 'BLOB_UPLOAD_UNKNOWN'],
+  ['BLOB_UPLOAD_INVALID', 'BLOB_UPLOAD_UNKNOWN'],
+  ['DIGEST_INVALID', 'DIGEST_MISMATCH'],
+  ['SIZE_INVALID', 'SIZE_MISMATCH'],
+  ['MANIFEST_INVALID', 'MANIFEST_INVALID'],
+  ['MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN'],
+  ['BLOB_UNKNOWN', 'BLOB_UNKNOWN'],
+])
 /** The distribution-spec's codes that say more than a 404 does. */
 const NAMED_UNKNOWN: ReadonlySet<string> = new Set(['MANIFEST_UNKNOWN', 'BLOB_UNKNOWN', 'NAME_UNKNOWN'])
 
@@ -47,7 +59,7 @@ export function statusError(response: RefusedResponse): HearthError {
   const refusal = status === 401 && step !== 'token'
   // Its realm may hold a query: it goes no further than it has to.
   const isAnswered = refusal && step === 'blob' && !foreign
-  const code = foreign && refusal ? 'DENIED' : codeOf(status, step, reason)
+  const code = foreign && refusal ? 'DENIED' : (refusalOf(status, step, reason) ?? codeOf(status, step, reason))
   return new HearthError(code, describe({ host, step }, status, message ?? reason), {
     host,
     step,
@@ -61,6 +73,14 @@ export function statusError(response: RefusedResponse): HearthError {
 function describe({ host, step }: Where, status: number, text: string | undefined): string {
   const hint = status === 407 ? ' (from a proxy)' : ''
   return `${host} answered ${status}${hint} to ${step}${text === undefined ? '' : `: ${text}`}`
+}
+
+/** What a registry says of something that was sent to it. The codes are its own: other steps never see them. */
+function refusalOf(status: number, step: Step, reason: string | undefined): ErrorCode | undefined {
+  if (step !== 'upload' && step !== 'publish') return undefined
+  if (status === 413) return step === 'publish' ? 'MANIFEST_TOO_LARGE' : 'UNSUPPORTED'
+  if (status < 400 || status >= 500 || reason === undefined) return undefined
+  return SENT_REFUSED.get(reason)
 }
 
 function codeOf(status: number, step: Step, reason: string | undefined): ErrorCode {

@@ -1,4 +1,5 @@
 import { HearthError } from '../errors.js'
+import { type Access, challengedScope, scopeFor } from './access.js'
 import { type Challenge, parseChallenges } from './challenge.js'
 import type { Credential, Credentials } from './credentials.js'
 import { repositoryAt } from './endpoint-url.js'
@@ -14,11 +15,13 @@ export interface HttpAuthOptions extends Omit<TokenContext, 'signal'> {
   readonly monotonic: () => number
 }
 
-/** What an Authorization is for: one repository on one server, to read from. */
+/** What an Authorization is for: one repository on one server. */
 export interface Target {
   readonly endpoint: Endpoint
   readonly repository: string
   readonly step: Step
+  /** Default: to read. */
+  readonly access?: Access
 }
 
 /** How an origin wants to be spoken to. Learned from its first 401. */
@@ -77,7 +80,7 @@ export class HttpAuth {
     const bearer = challenges.find(({ scheme, params }) => scheme === 'bearer' && params.has('realm'))
     if (bearer !== undefined) {
       const realm = this.#checkRealm(target, bearer.params.get('realm') ?? '')
-      const scope = pullScope(bearer.params.get('scope'))
+      const scope = challengedScope(bearer.params.get('scope'), target.access ?? 'pull')
       const scheme = { kind: 'bearer', realm, service: bearer.params.get('service') } as const
       return { scheme, ...(scope !== undefined && { scope }) }
     }
@@ -133,17 +136,12 @@ interface BearerRequest {
   readonly signal: AbortSignal | undefined
 }
 
-function scopeOf({ endpoint, repository }: Target): string {
-  return `repository:${repositoryAt(endpoint, repository)}:pull`
+function scopeOf({ endpoint, repository, access = 'pull' }: Target): string {
+  return scopeFor(repositoryAt(endpoint, repository), access)
 }
 
 function scopeKey(target: Target): string {
   return `${target.endpoint.origin} ${scopeOf(target)}`
-}
-
-/** A server that maps names may call the repository differently; it never gets us to ask for more than to read one. */
-function pullScope(text: string | undefined): string | undefined {
-  return text !== undefined && /^repository:[a-z0-9._/:-]{1,512}:pull$/.test(text) ? text : undefined
 }
 
 function whereOf({ endpoint, step }: Target): { readonly host: string; readonly step: Step } {

@@ -1,3 +1,4 @@
+import type { Access } from './access.js'
 import type { HttpAuth } from './http-auth.js'
 import { type Exchanged, type ExchangeRequest, exchange } from './http-client.js'
 import type { Transport } from './http-dispatcher.js'
@@ -10,15 +11,17 @@ export interface RepositoryRequest {
   readonly now: () => number
   readonly endpoint: Endpoint
   readonly repository: string
+  /** Default: to read. */
+  readonly access?: Access
   readonly signal?: AbortSignal
 }
 
 /** Sends what is known to be wanted, and answers a 401 once. */
 export async function exchangeAuthorized(
-  { auth, endpoint, repository, transport, signal }: RepositoryRequest,
+  { auth, endpoint, repository, access, transport, signal }: RepositoryRequest,
   asked: Omit<ExchangeRequest, 'signal'>,
 ): Promise<Exchanged> {
-  const target = { endpoint, repository, step: asked.where.step }
+  const target = { endpoint, repository, step: asked.where.step, ...(access !== undefined && { access }) }
   const ask = (authorization: string | undefined): Promise<Exchanged> => {
     const headers = { ...asked.headers, ...(authorization !== undefined && { authorization }) }
     return exchange({ ...asked, headers, ...(signal !== undefined && { signal }) }, transport)

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { type ErrorCode, HearthError } from '../errors.js'
 import { statusError } from './error-body.js'
@@ -10,13 +11,21 @@ import { firstHop, type Hop, isRedirect, nextHop } from './redirect.js'
 import { USER_AGENT } from './user-agent.js'
 import type { Where } from './where.js'
 
-/** A request whose answer fits into memory: manifests, tokens, tag lists. */
+/** What is sent with a request and does not fit into memory. */
+export interface StreamedBody {
+  /** Bytes. */
+  readonly size: number
+  /** From the beginning each time: a request whose credentials were refused is sent again. */
+  open(): AsyncIterable<Uint8Array>
+}
+
+/** A request whose answer fits into memory: manifests, tokens, tag lists, uploads. */
 export interface ExchangeRequest {
-  /** Redirects of a POST are not followed: its body may be a secret. */
-  readonly method: 'GET' | 'HEAD' | 'POST'
+  /** Only redirects of what reads are followed: a body may be a secret, or a layer. */
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly url: URL
   readonly headers?: Readonly<Record<string, string>>
-  readonly body?: string
+  readonly body?: string | Uint8Array | StreamedBody
   readonly where: Where
   /** Bytes of a successful answer, counted as they arrive. */
   readonly maxBytes: number
@@ -26,6 +35,8 @@ export interface ExchangeRequest {
   readonly foreign?: boolean
   /** Throws where a redirect must not lead. */
   readonly checkHop?: (url: URL) => void
+  /** For a server that has work to do before it answers. Default: the transport's. */
+  readonly headersTimeoutMs?: number
   readonly signal?: AbortSignal
 }
 
@@ -52,7 +63,7 @@ export async function exchange(asked: ExchangeRequest, transport: Transport): Pr
   let hop = firstHop(asked.url, headers, asked.where)
   for (;;) {
     const answer = await oneHop(asked, hop, transport)
-    if (asked.method === 'POST' || !isRedirect(answer.status)) return answer
+    if ((asked.method !== 'GET' && asked.method !== 'HEAD') || !isRedirect(answer.status)) return answer
     hop = nextHop(hop, answer.status, singleHeader(answer.headers, 'location'))
     asked.checkHop?.(hop.url)
   }
@@ -60,8 +71,31 @@ export async function exchange(asked: ExchangeRequest, transport: Transport): Pr
 
 /** @throws HearthError by {@link statusError} for any status but 200. */
 export function demandOk(answer: Exchanged, where: Where, nowMs: number): Exchanged {
-  if (answer.status === 200) return answer
+  return demandStatus(answer, [200], { where, nowMs })
+}
+
+/** @throws HearthError by {@link statusError} for any other status. */
+export function demandStatus(
+  answer: Exchanged,
+  statuses: readonly number[],
+  { where, nowMs }: { readonly where: Where; readonly nowMs: number },
+): Exchanged {
+  if (statuses.includes(answer.status)) return answer
   throw statusError({ ...answer, ...where, now: nowMs })
+}
+
+function isStreamed(body: ExchangeRequest['body']): body is StreamedBody {
+  return typeof body === 'object' && 'open' in body
+}
+
+function bodyOf(body: NonNullable<ExchangeRequest['body']>): string | Uint8Array | Readable {
+  // undici's own types know no iterables, its code does.
+  return isStreamed(body) ? (body.open() as unknown as Readable) : body
+}
+
+/** undici would send what it cannot measure in chunks, which not every registry takes. */
+function lengthOf(body: ExchangeRequest['body']): Readonly<Record<string, string>> {
+  return isStreamed(body) ? { 'content-length': `${body.size}` } : {}
 }
 
 async function oneHop(asked: ExchangeRequest, hop: Hop, transport: Transport): Promise<Exchanged> {
@@ -73,9 +107,10 @@ async function oneHop(asked: ExchangeRequest, hop: Hop, transport: Transport): P
       origin: hop.url.origin,
       path: hop.url.pathname + hop.url.search,
       method: asked.method,
-      headers: hop.headers,
+      headers: { ...hop.headers, ...lengthOf(asked.body) },
       onInfo: () => interim.add(),
-      ...(asked.body !== undefined && { body: asked.body }),
+      ...(asked.body !== undefined && { body: bodyOf(asked.body) }),
+      ...(asked.headersTimeoutMs !== undefined && { headersTimeout: asked.headersTimeoutMs }),
       ...(signal !== undefined && { signal }),
     })
     const body = await readBody(response, asked, transport)

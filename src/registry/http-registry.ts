@@ -9,6 +9,7 @@ import { HttpAuth } from './http-auth.js'
 import type { Transport } from './http-dispatcher.js'
 import { fetchManifest, headManifest, type ManifestRequest } from './http-manifest.js'
 import { fetchTags } from './http-tags.js'
+import { HttpUploads } from './http-uploads.js'
 import { type Endpoint, endpointsFor, type Mirror } from './mirrors.js'
 import type { CallOptions, FetchedManifest, Registry } from './registry.js'
 
@@ -25,6 +26,7 @@ export interface HttpRegistryOptions {
 
 /** Registries over HTTP. Spec: distribution-spec v1.1 "Pull". */
 export class HttpRegistry implements Registry {
+  readonly uploads: HttpUploads
   readonly #transport: Transport
   readonly #mirrors: readonly Mirror[]
   readonly #auth: HttpAuth
@@ -37,6 +39,8 @@ export class HttpRegistry implements Registry {
     this.#mirrors = mirrors
     this.#now = now
     this.#auth = new HttpAuth({ transport, credentials, now, monotonic: monotonic ?? (() => performance.now()) })
+    const endpointOf = (registry: string) => this.#endpointsFor(registry).at(-1) as Endpoint
+    this.uploads = new HttpUploads({ transport, auth: this.#auth, now, endpointOf })
   }
 
   resolve(reference: Reference, options: CallOptions = {}): Promise<Descriptor> {

@@ -8,6 +8,7 @@ import { type BearerToken, parseTokenResponse } from './token-response.js'
 export interface TokenQuestion {
   readonly realm: Realm
   readonly service: string | undefined
+  /** One, or several with spaces between them. */
   readonly scope: string
   readonly credential: Credential | undefined
   /** The registry the token is for. */
@@ -54,7 +55,7 @@ export async function fetchToken(question: TokenQuestion, context: TokenContext)
 function byGet({ realm, service, scope }: TokenQuestion, credential: Credential | undefined) {
   const url = new URL(realm.url)
   if (service !== undefined) url.searchParams.set('service', service)
-  url.searchParams.set('scope', scope)
+  for (const one of scope.split(' ')) url.searchParams.append('scope', one)
   const headers = credential?.kind === 'basic' ? { authorization: basicHeader(credential) } : {}
   return { method: 'GET', url, headers } as const
 }

@@ -3,7 +3,9 @@ import type { BlobSource } from '../oci/blob-source.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import { type Digest, parseDigest } from '../oci/digest.js'
 import type { Reference } from '../oci/reference.js'
+import { type MemoryRepository, type MemoryUpload, MemoryUploads } from './memory-uploads.js'
 import type { CallOptions, FetchedManifest, Registry } from './registry.js'
+import type { Repository } from './uploads.js'
 
 /** What a repository serves of one image. `blobs` may hold the manifests too. */
 export interface MemoryImage {
@@ -14,10 +16,12 @@ export interface MemoryImage {
 
 /** A call as it came in: what a story counts. `digest` is absent where a tag was asked for. */
 export interface MemoryRequest {
-  readonly step: 'resolve' | 'manifest' | 'blob' | 'token' | 'tags'
+  readonly step: 'resolve' | 'manifest' | 'blob' | 'token' | 'tags' | 'upload' | 'publish'
   readonly host: string
   readonly repository: string
   readonly digest?: Digest
+  /** Of a push. */
+  readonly call?: MemoryUpload['call']
   /** Sent with a blob's request after its source was reauthorised. */
   readonly authorization?: string
 }
@@ -30,29 +34,26 @@ export interface MemoryRegistryOptions {
   readonly before?: (request: MemoryRequest) => void | Promise<void>
 }
 
-interface MemoryRepository {
-  readonly tags: Map<string, Digest>
-  readonly manifests: Map<Digest, FetchedManifest>
-  readonly blobs: Map<Digest, Uint8Array>
-}
-
 /** Adapter: registries that live in a map, for whole pulls without a network. Serves any number of hosts. */
 export class MemoryRegistry implements Registry {
   /** Every call so far, oldest first. */
   readonly requests: MemoryRequest[] = []
+  readonly uploads: MemoryUploads
   readonly #repositories = new Map<string, MemoryRepository>()
   #tokens = 0
   readonly #before: MemoryRegistryOptions['before']
 
   constructor({ before }: MemoryRegistryOptions = {}) {
     this.#before = before
+    this.uploads = new MemoryUploads({
+      open: (repository) => this.#open(repository),
+      arrive: (request, signal) => this.#arrive(request, signal),
+    })
   }
 
   /** Serves the image under the reference's repository, and under its tag when it has one. A tag may be moved. */
   add({ registry, repository, tag }: Reference, image: MemoryImage): void {
-    const name = `${registry}/${repository}`
-    const held = this.#repositories.get(name) ?? { tags: new Map(), manifests: new Map(), blobs: new Map() }
-    this.#repositories.set(name, held)
+    const held = this.#open({ registry, repository })
     if (tag !== undefined) held.tags.set(tag, image.root.digest)
     for (const [digest, manifest] of image.manifests) held.manifests.set(digest, manifest)
     for (const [digest, bytes] of image.blobs) held.blobs.set(digest, bytes)
@@ -128,6 +129,13 @@ export class MemoryRegistry implements Registry {
     const manifest = digest && held.manifests.get(digest)
     if (manifest === undefined) throw unknown('MANIFEST_UNKNOWN', request)
     return manifest
+  }
+
+  #open({ registry, repository }: Repository): MemoryRepository {
+    const name = `${registry}/${repository}`
+    const held = this.#repositories.get(name) ?? { tags: new Map(), manifests: new Map(), blobs: new Map() }
+    this.#repositories.set(name, held)
+    return held
   }
 
   async #arrive(request: MemoryRequest, signal: AbortSignal | undefined): Promise<void> {

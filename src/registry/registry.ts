@@ -2,6 +2,7 @@ import type { BlobSource } from '../oci/blob-source.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
 import type { Reference } from '../oci/reference.js'
+import type { Uploads } from './uploads.js'
 
 /** Manifest bytes as the registry sent them, hashed. `descriptor` is computed from those bytes, not from a header. */
 export interface FetchedManifest {
@@ -15,10 +16,13 @@ export interface CallOptions {
 
 /**
  * Port: the registries and their mirrors. Every failure is a HearthError whose details name `host` and `step`
- * (`resolve`, `manifest`, `token`, `blob`, `tags`), and `retryAfterMs` where the server asked for a pause.
+ * (`resolve`, `manifest`, `token`, `blob`, `tags`, `upload`, `publish`), and `retryAfterMs` where the server asked for a pause.
  * No method retries: when to try again is the coordinator's decision.
  */
 export interface Registry {
+  /** The way in. */
+  readonly uploads: Uploads
+
   /**
    * What the reference names now, without its bytes (a HEAD, or a GET where a registry has no usable HEAD).
    * @throws HearthError MANIFEST_UNKNOWN, UNAUTHORIZED, DENIED, REGISTRY_UNAVAILABLE …

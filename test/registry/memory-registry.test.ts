@@ -4,6 +4,7 @@ import { type ErrorCode, HearthError, isHearthError } from '../../src/errors.js'
 import type { Digest } from '../../src/oci/digest.js'
 import type { Reference } from '../../src/oci/reference.js'
 import { MemoryRegistry, type MemoryRegistryOptions } from '../../src/registry/memory-registry.js'
+import { uploadsContract } from '../contract/uploads.contract.js'
 import { anImage } from '../support/an-image.js'
 
 const IMAGE = await anImage({ platforms: ['linux/amd64', 'linux/arm64'] })
@@ -111,3 +112,5 @@ describe('memory registry', () => {
     assert.equal(registry.requests.length, 1)
   })
 })
+
+uploadsContract('MemoryUploads', async () => ({ registry: new MemoryRegistry(), host: 'registry.test:5000' }))

@@ -65,10 +65,13 @@ export class RawAuth {
     if (this.#options.kind === 'basic') {
       return authorization === basicHeader(this.#options) ? undefined : unauthorized('Basic realm="hearth test"')
     }
-    const scope = route.repository === undefined ? undefined : `repository:${route.repository}:pull`
+    const writes = !['GET', 'HEAD'].includes(request.method)
+    const name = route.repository && `repository:${route.repository}`
+    const scope = name && `${name}:${writes ? 'pull,push' : 'pull'}`
     const token = this.#tokens.get(authorization?.replace(/^Bearer /, '') ?? '')
     if (token === undefined || token.uses === 0) return this.#challenge(scope, authorization && 'invalid_token')
-    if (scope !== undefined && !token.scopes.includes(scope)) return this.#challenge(scope, 'insufficient_scope')
+    const enough = token.scopes.some((one) => one === scope || one === `${name}:pull,push`)
+    if (scope !== undefined && !enough) return this.#challenge(scope, 'insufficient_scope')
     token.uses -= 1
     return undefined
   }

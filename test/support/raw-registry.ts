@@ -3,10 +3,10 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls'
 import type { Digest } from '../../src/oci/digest.js'
 import type { BuiltImage } from './an-image.js'
-import { type Answer, type Connection, writeAnswer } from './raw-answer.js'
+import { type Answer, anAnswer, type Connection, writeAnswer } from './raw-answer.js'
 import type { RawAuth } from './raw-auth.js'
 import { type RawRequest, serveRequests } from './raw-http.js'
-import { type Route, routeOf } from './raw-routes.js'
+import { type Repository, type Route, routeOf } from './raw-routes.js'
 import { type Match, matches, RawScript } from './raw-script.js'
 import { RawSite, type SiteOptions } from './raw-site.js'
 import type { RecordedRequest, Step } from './raw-steps.js'
@@ -39,6 +39,9 @@ export class RawRegistry {
   readonly #options: RawRegistryOptions
   readonly #secure: SecureContext | undefined
   readonly #script = new RawScript()
+  /** Steps for requests that the site never gets to see. */
+  readonly #refusals = new RawScript()
+  readonly #breaks: { readonly match: Match; readonly bytes: number }[] = []
   readonly #sockets = new Set<Socket>()
   readonly #waiting = new Set<{ readonly match: Match; readonly resolve: (request: RecordedRequest) => void }>()
   #connections = 0
@@ -73,6 +76,26 @@ export class RawRegistry {
   /** Every request that matches, until the server is closed. */
   always(match: Match, step: Step): void {
     this.#script.addForEver(match, step)
+  }
+
+  /** As {@link script}, but the server does nothing of what it was asked. */
+  refuse(match: Match, ...steps: readonly Step[]): void {
+    this.#refusals.add(match, steps)
+  }
+
+  /** The next request that matches is reset after so many bytes of its body; what came is kept. */
+  breakBody(match: Match, bytes: number): void {
+    this.#breaks.push({ match, bytes })
+  }
+
+  /** What was pushed or added under that name. */
+  repository(name: string): Repository {
+    return this.#site.repository(name)
+  }
+
+  /** Uploads that were opened and neither finished nor cancelled. */
+  get pendingUploads(): number {
+    return this.#site.uploads?.pending ?? 0
   }
 
   requestsFor(match: Match): readonly RecordedRequest[] {
@@ -116,14 +139,30 @@ export class RawRegistry {
     socket.on('error', () => {})
     stream.on('error', () => socket.destroy())
     const connection: Connection = { stream, socket, gone }
-    serveRequests(stream, (request) => this.#serve(request, connection, number))
+    let broken = false
+    serveRequests(stream, {
+      bodyLimit: (head) => {
+        const { kind, digest } = routeOf(head.path)
+        const seen = { ...head, kind, connection: number, ...(digest !== undefined && { digest }) }
+        const place = this.#breaks.findIndex(({ match }) => matches(match, seen))
+        const [found] = place < 0 ? [] : this.#breaks.splice(place, 1)
+        broken = found !== undefined
+        return found?.bytes
+      },
+      serve: async (request) => {
+        if (!broken) return await this.#serve(request, connection, number)
+        await this.#site.answer(request, this.#record(request, number).route)
+        socket.resetAndDestroy()
+        return false
+      },
+    })
   }
 
   async #serve(request: RawRequest, connection: Connection, number: number): Promise<boolean> {
-    const route = routeOf(request.path)
-    const recorded = this.#record(request, route, number)
-    const step = this.#script.take(recorded)
-    const right = this.#site.answer(request, route)
+    const { route, recorded } = this.#record(request, number)
+    const refusal = this.#refusals.take(recorded)
+    const step = refusal ?? this.#script.take(recorded)
+    const right = refusal === undefined ? await this.#site.answer(request, route) : anAnswer()
     const { range: _, ...headers } = request.headers
     const whole = (): Answer => this.#site.content({ ...request, headers }, route)
     const answer = step === undefined ? right : await step(right, { request: recorded, whole })
@@ -131,7 +170,9 @@ export class RawRegistry {
     return writeAnswer(answer, request.method, connection)
   }
 
-  #record(request: RawRequest, { kind, digest }: Route, connection: number): RecordedRequest {
+  #record(request: RawRequest, connection: number): { readonly route: Route; readonly recorded: RecordedRequest } {
+    const route = routeOf(request.path)
+    const { kind, digest } = route
     const recorded = { ...request, kind, connection, ...(digest !== undefined && { digest }) }
     this.requests.push(recorded)
     for (const waiter of this.#waiting) {
@@ -139,7 +180,7 @@ export class RawRegistry {
       this.#waiting.delete(waiter)
       waiter.resolve(recorded)
     }
-    return recorded
+    return { route, recorded }
   }
 
   #latency(): Promise<void> | undefined {

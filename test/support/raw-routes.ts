@@ -24,12 +24,17 @@ export interface RouteOptions {
   readonly head: boolean
 }
 
+const UPLOADS = /^\/v2\/(?<repository>.+)\/blobs\/uploads\/(?<name>[^/]*)$/
 const PATH = /^\/v2\/(?<repository>.+)\/(?:(?<kind>manifests|blobs)\/(?<name>[^/]+)|tags\/list)$/
 
 /** Spec: distribution-spec v1.1 "Endpoints". */
 export function routeOf(path: string): Route {
   if (path === '/v2/' || path === '/v2') return { kind: 'ping' }
   if (path === '/token') return { kind: 'token' }
+  const upload = UPLOADS.exec(path)?.groups
+  if (upload?.repository !== undefined) {
+    return { kind: 'upload', repository: upload.repository, ...(upload.name && { name: upload.name }) }
+  }
   const { repository, kind, name } = PATH.exec(path)?.groups ?? {}
   if (repository === undefined) return { kind: 'other' }
   if (kind === undefined || name === undefined) return { kind: 'tags', repository }
@@ -48,6 +53,34 @@ export class Repository {
     for (const [digest, bytes] of image.blobs) this.#blobs.set(digest, contentOf(bytes))
     for (const [digest, content] of image.streamed) this.#blobs.set(digest, content)
     if (tag !== undefined) this.#tags.set(tag, image.root.digest)
+  }
+
+  /** The bytes of a blob; undefined when it is not here. */
+  blob(digest: string): BlobContent | undefined {
+    return this.#blobs.get(digest)
+  }
+
+  addBlob(digest: string, content: BlobContent): void {
+    this.#blobs.set(digest, content)
+  }
+
+  /** Digests of everything that was put here. */
+  held(): ReadonlySet<string> {
+    return new Set([...this.#blobs.keys(), ...this.#manifests.keys()])
+  }
+
+  tagged(tag: string): Digest | undefined {
+    return this.#tags.get(tag)
+  }
+
+  /** Puts a manifest under its digest, and under its tag when the name is one. */
+  addManifest(name: string, manifest: FetchedManifest): void {
+    this.#manifests.set(manifest.descriptor.digest, manifest)
+    if (!isDigest(name)) this.#tags.set(name, manifest.descriptor.digest)
+  }
+
+  hasManifest(digest: string): boolean {
+    return this.#manifests.has(digest)
   }
 
   /** The right answer to a request for this repository. */
