@@ -1,7 +1,7 @@
-import { readdir, stat } from 'node:fs/promises'
+import { readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Level } from 'level'
-import { type ErrorCode, HearthError } from '../errors.js'
+import { type ErrorCode, HearthError, isHearthError } from '../errors.js'
 import { FORMAT_FILE, LOG_FOLDER } from '../oci/image-layout.js'
 import { errnoOf, storeFailure } from './fs-failure.js'
 import { syncFolder } from './fs-sync-folder.js'
@@ -45,11 +45,25 @@ export async function openDatabase(root: string): Promise<Database> {
  */
 export async function createDatabase(root: string): Promise<void> {
   const folder = join(root, LOG_FOLDER)
-  const names = await namesIn(folder)
+  const hasTables = (await namesIn(folder)).some((name) => name.endsWith('.ldb'))
   // LevelDB takes a folder that lost its CURRENT for an empty one, and removes the tables: all history.
-  if (!names.includes('CURRENT') && names.some((name) => name.endsWith('.ldb'))) {
+  if (hasTables && !(await exists(join(folder, 'CURRENT')))) {
     throw logCorrupt('it has tables, but no CURRENT file', { folder })
   }
+  try {
+    await initDatabase(folder)
+  } catch (error) {
+    if (hasTables || !isHearthError(error, 'LOG_CORRUPT')) throw error
+    // LevelDB does not fsync its first manifest: a power cut leaves a database that cannot be opened. Nothing was ever
+    // appended to it, because the second opening makes a table, and the first one is this.
+    for (const name of await namesIn(folder)) await removeFile(join(folder, name))
+    await initDatabase(folder)
+  }
+  await syncFolder(folder)
+  await syncFolder(dirname(folder))
+}
+
+async function initDatabase(folder: string): Promise<void> {
   const database: Database = new Level(folder, { ...ENCODING, createIfMissing: true })
   try {
     await database.open()
@@ -59,8 +73,6 @@ export async function createDatabase(root: string): Promise<void> {
   } finally {
     await database.close()
   }
-  await syncFolder(folder)
-  await syncFolder(dirname(folder))
 }
 
 /** Names of LevelDB's write-ahead logs: when the set changes, the folder must be fsynced before an append is durable. */
@@ -120,6 +132,14 @@ async function namesIn(folder: string): Promise<readonly string[]> {
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return []
     throw storeFailure(error, `read the folder ${folder}`)
+  }
+}
+
+async function removeFile(path: string): Promise<void> {
+  try {
+    await rm(path, { force: true })
+  } catch (error) {
+    throw storeFailure(error, `remove ${path}`)
   }
 }
 

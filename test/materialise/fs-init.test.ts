@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { cp, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { isHearthError } from '../../src/errors.js'
@@ -92,13 +92,27 @@ describe('initialising a cache', () => {
     assert.equal(await recorded(root), 0)
   })
 
-  it('keeps a history whose format.json was lost', async () => {
+  it('makes the log anew when a power cut took what LevelDB had not fsynced', async () => {
+    const root = join(await tempDir(), 'cache')
+    await openOrInit(root, OPTIONS)
+    await rm(join(root, FORMAT_FILE))
+    const [manifest] = (await readdir(join(root, LOG_FOLDER))).filter((name) => name.startsWith('MANIFEST'))
+    await truncate(join(root, LOG_FOLDER, manifest ?? assert.fail()))
+    await openOrInit(root, OPTIONS)
+    assert.equal(await recorded(root), 0)
+  })
+
+  it('keeps a history whose format.json was lost, and refuses it when it is damaged as well', async () => {
     const root = join(await tempDir(), 'cache')
     await openOrInit(root, OPTIONS)
     await withLevelLog(root, (log) => log.append([referenceSet('app:1')], 0))
     await rm(join(root, FORMAT_FILE))
     await openOrInit(root, OPTIONS)
     assert.equal(await recorded(root), 1)
+    await rm(join(root, FORMAT_FILE))
+    const names = await readdir(join(root, LOG_FOLDER))
+    for (const name of names.filter((one) => one.startsWith('MANIFEST'))) await truncate(join(root, LOG_FOLDER, name))
+    await assert.rejects(openOrInit(root, OPTIONS), (error) => isHearthError(error, 'LOG_CORRUPT'))
   })
 })
 
