@@ -7,6 +7,7 @@ import { rmSync } from 'node:fs'
 import type { Recorded } from '../../src/log/events.js'
 import { checkAfterwards } from './support/afterwards.js'
 import { checkLayout, readHistory } from './support/check.js'
+import { readLayout } from './support/layout.js'
 import type { CrashOptions } from './support/options.js'
 import { Oracle } from './support/oracle.js'
 import { Random } from './support/random.js'
@@ -142,7 +143,12 @@ class Kills {
     try {
       const problems = await recoverAndCheck(root, oracle, before)
       const again = oracle.intend(scenario.changes)
+      const { sound } = readLayout(root)
+      this.#world.registry.requests.length = 0
       const exitCode = await hearthHere([...scenario.argv, '--cache', root])
+      for (const digest of this.#world.registry.blobRequests().keys()) {
+        if (sound.has(digest)) problems.push(`I11: ${digest} is fetched though it was there`)
+      }
       // A name that the killed command has removed already is unknown to the next one.
       if (exitCode !== 0 && scenario.argv[0] !== 'rm') problems.push(`I6: the command then ends with ${exitCode}`)
       oracle.acknowledge(again)

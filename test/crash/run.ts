@@ -3,6 +3,7 @@
  * of each. README.md says what each program shows. Ends with 1 when an invariant was broken.
  */
 import { kill } from './kill.js'
+import { power } from './power.js'
 import { type Amounts, type CrashOptions, parseOptions } from './support/options.js'
 
 interface Program {
@@ -14,6 +15,7 @@ interface Program {
 
 const PROGRAMS: Readonly<Record<string, Program>> = {
   kill: { run: kill, sample: { points: 100, seconds: 0 }, long: { points: 10_000, seconds: 0 } },
+  power: { run: power, sample: { points: 500, seconds: 0 }, long: { points: 5_000, seconds: 0 } },
 }
 
 process.umask(0o022)

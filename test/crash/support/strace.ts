@@ -14,6 +14,15 @@ import { fileURLToPath } from 'node:url'
 const CLI = fileURLToPath(new URL('../../../../dist/bundle/cli.js', import.meta.url))
 const GIVE_UP_MS = 120_000
 
+const NO_HOME = join(tmpdir(), 'hearth-crash-no-home')
+// A file of another name over boot_id, in a mount namespace of its own.
+const BOOT_ID = '/proc/sys/kernel/random/boot_id'
+const BOOT = [
+  ...['unshare', '--mount', '--propagation', 'private', 'sh', '-c'],
+  `f=$(mktemp) && cat /proc/sys/kernel/random/uuid > "$f" && mount --bind "$f" ${BOOT_ID} && rm "$f"; exec "$@"`,
+  'sh',
+]
+
 /** Calls that change a file system, or make a change durable. */
 const MUTATIONS = (
   'openat,write,pwrite64,writev,pwritev,rename,renameat,renameat2,fsync,fdatasync,unlink,unlinkat,mkdir,mkdirat,rmdir,' +
@@ -52,6 +61,12 @@ export function hasStrace(): boolean {
   return spawnSync('strace', ['-V'], { stdio: 'ignore' }).status === 0
 }
 
+/** Whether a command can be given a boot of its own. */
+export function mayFakeBoot(): boolean {
+  const [program = '', ...args] = [...BOOT, 'true']
+  return spawnSync(program, args, { stdio: 'ignore' }).status === 0
+}
+
 /** Runs the built command to its end, or until it is killed. */
 export async function traced(argv: readonly string[], options: TraceOptions): Promise<TracedRun> {
   const { injection, syscalls = MUTATIONS, data, anotherBoot, trace, env } = options
@@ -76,15 +91,6 @@ export async function traced(argv: readonly string[], options: TraceOptions): Pr
   const [exitCode, stdout, stderr] = await Promise.all([exit, text(child.stdout), text(child.stderr)])
   return { exitCode, stdout, stderr }
 }
-
-const NO_HOME = join(tmpdir(), 'hearth-crash-no-home')
-// A file of another name over boot_id, in a mount namespace of its own.
-const BOOT_ID = '/proc/sys/kernel/random/boot_id'
-const BOOT = [
-  ...['unshare', '--mount', '--propagation', 'private', 'sh', '-c'],
-  `f=$(mktemp) && cat /proc/sys/kernel/random/uuid > "$f" && mount --bind "$f" ${BOOT_ID} && rm "$f"; exec "$@"`,
-  'sh',
-]
 
 export interface Call {
   readonly thread: string
