@@ -1,3 +1,5 @@
+import type { ExportFormat } from './exchange/exported-image.js'
+import type { ExportReport } from './exchange/reports.js'
 import type { Inspection, ListedReference, RemoveReport, VerifyProgress, VerifyReport } from './inventory/reports.js'
 import type { Recorded } from './log/events.js'
 import type { PullPolicy } from './options.js'
@@ -56,6 +58,20 @@ export interface RemoveOptions extends SignalOptions {
   readonly publishedOnly?: boolean
 }
 
+export interface ExportOptions extends SignalOptions {
+  /** Path of the file or, for `oci-dir`, of the folder to write; `-` is standard output. */
+  readonly output: string
+  /** Default `oci`. */
+  readonly format?: ExportFormat
+  /**
+   * `os/arch[/variant]`: that platform's manifest alone. `all`: everything that the index lists. Without it: what is here of
+   * the index, which stays as it is; for `docker` and `filesystem`, which hold one platform, that of this machine.
+   */
+  readonly platform?: string
+  /** The name in the archive, in place of the reference; for one image. */
+  readonly name?: string
+}
+
 export interface HistoryOptions extends SignalOptions {
   /** Only records after this position. Default 0: all. */
   readonly after?: number
@@ -94,6 +110,12 @@ export interface Cache {
   remove(references: readonly string[], options?: RemoveOptions): Promise<RemoveReport>
   /** Removes all references, and every blob and partial download that no running pull relies on. */
   clean(options?: RemoveOptions): Promise<RemoveReport>
+  /**
+   * Writes images to an archive or a folder, the same bytes for the same images. Every blob is verified on the way. Nothing
+   * appears at `output` before all of it is written and durable.
+   * @throws HearthError REFERENCE_UNKNOWN, PLATFORM_MISSING, BLOB_UNKNOWN …
+   */
+  export(references: string | readonly string[], options: ExportOptions): Promise<ExportReport>
   /** The event log, oldest first. What other tools did since hearth last wrote is not in it yet. */
   history(options?: HistoryOptions): AsyncIterable<Recorded>
   /**

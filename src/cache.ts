@@ -4,6 +4,7 @@
  */
 import type {
   Cache,
+  ExportOptions,
   HistoryOptions,
   InspectOptions,
   LockOptions,
@@ -17,6 +18,7 @@ import type {
 import { CacheParts } from './cache/cache-parts.js'
 import type { Warming } from './cache/warming.js'
 import { Calls } from './calls.js'
+import type { ExportReport } from './exchange/reports.js'
 import { readHost } from './host/os-host.js'
 import type { Inspection, ListedReference, RemoveReport, VerifyReport } from './inventory/reports.js'
 import { Lazy } from './lazy.js'
@@ -89,6 +91,14 @@ class FolderCache implements Cache {
     return this.#calls.run(options, async (linked) => {
       const { cleanOut } = await import('./cache/removing.js')
       return await cleanOut(this.#parts, linked)
+    })
+  }
+
+  export(references: string | readonly string[], options: ExportOptions): Promise<ExportReport> {
+    const names = typeof references === 'string' ? [references] : references
+    return this.#calls.run(options, async (linked) => {
+      const { exportFrom } = await import('./cache/exchanging.js')
+      return await exportFrom(this.#parts, names, linked)
     })
   }
 

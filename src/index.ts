@@ -1,6 +1,7 @@
 /** The public interface of hearth: everything that is not exported here may change without notice. */
 export type {
   Cache,
+  ExportOptions,
   HistoryOptions,
   InputOptions,
   InspectOptions,
@@ -15,6 +16,7 @@ export type {
 export { openCache } from './cache.js'
 export { ERRORS, type ErrorCode, type ErrorDetails, type Failure, HearthError, isHearthError } from './errors.js'
 export { EXPORT_FORMATS, type ExportFormat } from './exchange/exported-image.js'
+export type { ExportReport } from './exchange/reports.js'
 export type {
   InspectedNode,
   Inspection,

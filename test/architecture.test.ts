@@ -27,7 +27,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   inventory: [...PORTS, 'materialise', 'options'],
   warm: ['errors', 'oci', 'blobs', 'materialise', 'options', 'pull', 'inventory'],
   exchange: ['errors', 'oci', 'log', 'blobs', 'pull', 'inventory'],
-  api: ['errors', 'oci', 'log', 'options', 'pull', 'inventory', 'warm'],
+  api: ['errors', 'oci', 'log', 'options', 'pull', 'inventory', 'warm', 'exchange'],
   cache: [
     ...PORTS,
     'lock',

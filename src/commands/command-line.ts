@@ -3,6 +3,7 @@ import { HearthError } from '../errors.js'
 import { PULL_POLICIES } from '../index.js'
 import { joinBareOptions } from './bare-options.js'
 import { cacheOptionsOf, createProgram, outputOptionsOf } from './common-options.js'
+import { addExchangeCommands } from './exchange-command-line.js'
 import { HELP, PULL_HELP } from './help.js'
 import type { CommandLine, Invocation } from './invocation.js'
 import { collectList, wholeNumber } from './option-values.js'
@@ -63,6 +64,7 @@ function addCommands(program: ReturnType<typeof createProgram>, found: (invocati
       }),
     )
   addWarmCommands(program, found)
+  addExchangeCommands(program, found)
   program
     .command('ls')
     .alias('list')

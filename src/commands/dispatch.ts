@@ -30,6 +30,10 @@ export async function dispatch(cache: Cache, invocation: Invocation, options: Di
       const { verb: _, ...wanted } = invocation
       return (await import('./lock.js')).lock(cache, { ...wanted, signal })
     }
+    case 'export': {
+      const { verb: _, references, ...wanted } = invocation
+      return (await import('./export.js')).exportImages(cache, references, { ...wanted, signal })
+    }
     case 'ls':
       return (await import('./ls.js')).ls(cache, { signal })
     case 'inspect':

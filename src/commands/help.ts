@@ -8,11 +8,13 @@ Examples:
   hearth pull --mirror https://mirror.example.com alpine
   hearth pull --tls-verify registry.lan:5000=false registry.lan:5000/app:1
   hearth warm -f compose.yml -f images.txt       everything that files name, as one job
+  hearth export alpine redis:7 -o images.tar     an OCI archive to carry elsewhere
   hearth verify                                  re-hash everything
 
 Results go to standard output, progress and messages to standard error. With --json they are one document:
   pull {results}, warm {results, totals}, warm --dry-run {images, totals},
-  lock {lock, written, changes, failures}, ls {references}, inspect {reference, root, totalBytes, presentBytes},
+  lock {lock, written, changes, failures}, export {format, images, blobs, bytes},
+  ls {references}, inspect {reference, root, totalBytes, presentBytes},
   rm and clean {removed, kept, removedBlobs, freedBytes}, verify {blobs, bytes, references, events, problems};
   {error: {code, message, details}} when the whole command failed. For log it is one record a line.
 
@@ -60,4 +62,17 @@ export const LOCK_HELP = `
   hearth lock --update -o hearth.lock          resolve its names again, and show what moved
 
 With --update, lines begin with + (added), - (removed) or ~ (changed). When a name cannot be resolved, nothing is written.
+`
+
+export const EXPORT_HELP = `
+  oci         an OCI archive: several images, with their indexes as they are (default)
+  oci-dir     the same files in a new folder
+  docker      an archive for docker load and podman load; an OCI archive as well
+  filesystem  the root file system of one image, as a tar archive
+
+  hearth export alpine redis:7 -o images.tar            what is here of both
+  hearth export alpine --platform all -o alpine.tar     every platform of the index, or an error that names what is missing
+  hearth export alpine --format docker -o - | docker load
+
+The same images give the same bytes. A blob that is damaged in the cache ends the export, and no file is left.
 `

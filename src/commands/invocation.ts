@@ -1,4 +1,4 @@
-import type { CacheOptions, InputFormat, PullPolicy } from '../index.js'
+import type { CacheOptions, ExportFormat, InputFormat, PullPolicy } from '../index.js'
 
 /** What the user asks for, parsed. */
 export type Invocation =
@@ -26,6 +26,14 @@ export type Invocation =
       readonly platforms?: readonly string[]
       readonly output?: string
       readonly update: boolean
+    }
+  | {
+      readonly verb: 'export'
+      readonly references: readonly string[]
+      readonly output: string
+      readonly format?: ExportFormat
+      readonly platform?: string
+      readonly name?: string
     }
   | { readonly verb: 'ls' }
   | { readonly verb: 'inspect'; readonly reference: string }

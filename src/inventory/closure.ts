@@ -49,7 +49,7 @@ type Pending = Pick<WalkedNode, 'kind' | 'descriptor' | 'depth' | 'parent'>
  * Reads and parses indexes and manifests, each once, however many images share it. Only what was read is remembered:
  * what is absent now may have been pulled by the time it is asked for again.
  */
-export function contentReader(blobs: BlobStore): ReadContent {
+export function contentReader(blobs: Pick<BlobStore, 'read'>): ReadContent {
   const known = new Map<string, Promise<Content>>()
   return (descriptor) => {
     // The type decides how bytes are parsed, so the same bytes under two types are two answers.
@@ -123,7 +123,7 @@ export async function closureOf(root: Descriptor, read: ReadContent, signal?: Ab
   return { digests, absent, ...(damage && { damage }) }
 }
 
-async function readContent(blobs: BlobStore, { digest, mediaType }: Descriptor): Promise<Content> {
+async function readContent(blobs: Pick<BlobStore, 'read'>, { digest, mediaType }: Descriptor): Promise<Content> {
   try {
     const bytes = await blobs.read(digest, { maxBytes: MAX_MANIFEST_BYTES })
     return { state: 'read', parsed: parseManifest(bytes, mediaType), bytes: bytes.length }

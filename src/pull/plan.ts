@@ -31,7 +31,7 @@ export interface ImagePlan {
  * Pure. Which children of an index have to be looked at for the wanted platforms: for each platform the best match, or,
  * when nothing on this level fits, the nested indexes that do not say what they are for.
  */
-export function selectChildren(index: Index, wanted: WantedPlatforms): readonly Descriptor[] {
+export function selectChildren(index: Pick<Index, 'manifests'>, wanted: WantedPlatforms): readonly Descriptor[] {
   if (wanted === 'all' || index.manifests.every(({ platform }) => platform === undefined)) return index.manifests
   const nested = index.manifests.filter(({ mediaType, platform }) => platform === undefined && isIndexType(mediaType))
   const chosen = new Set<Descriptor>()

@@ -35,6 +35,7 @@ function aCache(): Cache & { readonly calls: unknown[][] } {
     planWarm: (...call) => answer({ images: [], totals: NO_PLAN }, 'planWarm', ...call),
     lock: (...call) =>
       answer({ lock: { version: 1, images: {} }, text: '', changes: [], failures: [] }, 'lock', ...call),
+    export: (...call) => answer({ format: 'oci', images: [], blobs: 0, bytes: 0 }, 'export', ...call),
     list: (...call) => answer([], 'list', ...call),
     inspect: (...call) => answer({ reference: 'a', root, totalBytes: 0, presentBytes: 0 }, 'inspect', ...call),
     remove: (...call) => answer(removal, 'remove', ...call),
@@ -76,6 +77,10 @@ describe('dispatch', () => {
       [
         { verb: 'lock', files: ['f'], output: 'l', update: true },
         ['lock', [], { files: ['f'], output: 'l', update: true, signal }],
+      ],
+      [
+        { verb: 'export', references, output: '-', format: 'docker' },
+        ['export', references, { output: '-', format: 'docker', signal }],
       ],
       [{ verb: 'ls' }, ['list', { signal }]],
       [{ verb: 'inspect', reference: 'a' }, ['inspect', 'a', { signal }]],

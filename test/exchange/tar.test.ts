@@ -2,17 +2,12 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { isHearthError } from '../../src/errors.js'
-import { type ByteSink, type Bytes, bytesOf, collectBytes } from '../../src/exchange/bytes.js'
+import { type Bytes, bytesOf, collectBytes } from '../../src/exchange/bytes.js'
 import { TAR_TYPES, type TarHeader } from '../../src/exchange/tar-header.js'
 import { readTar, TAR_LIMITS, type TarLimits } from '../../src/exchange/tar-reader.js'
 import { encodeHeader, type TarHeaderInput, TarWriter } from '../../src/exchange/tar-writer.js'
+import { aSink } from '../support/a-sink.js'
 import { TAR_END, tarHeader, tarOf } from '../support/tar.js'
-
-/** Keeps what is written. */
-function collector(): ByteSink & { bytes(): Buffer } {
-  const chunks: Uint8Array[] = []
-  return { write: async (chunk) => void chunks.push(Buffer.from(chunk)), bytes: () => Buffer.concat(chunks) }
-}
 
 interface Read {
   readonly header: TarHeader
@@ -29,7 +24,7 @@ async function readAll(source: Bytes | Uint8Array, limits?: Partial<TarLimits>):
 }
 
 async function written(...entries: readonly (readonly [TarHeaderInput, Uint8Array?])[]): Promise<Buffer> {
-  const sink = collector()
+  const sink = aSink()
   const writer = new TarWriter(sink)
   for (const [header, content] of entries) await writer.add(header, content)
   await writer.finish()
@@ -264,7 +259,7 @@ describe('TarWriter', () => {
   })
 
   it('refuses content of another size than it announced', async () => {
-    const writer = new TarWriter(collector())
+    const writer = new TarWriter(aSink())
     await assert.rejects(writer.add({ name: 'a', size: 3 }, bytesOf(bytesFrom('ab'))), TypeError)
   })
 })

@@ -1,0 +1,35 @@
+import { HearthError } from '../errors.js'
+import { EXPORT_FORMATS } from '../index.js'
+import type { createProgram } from './common-options.js'
+import { EXPORT_HELP } from './help.js'
+import type { Invocation } from './invocation.js'
+import { Option } from './typed-commander.js'
+
+/** The commands that carry images out of a cache and into it. */
+export function addExchangeCommands(
+  program: ReturnType<typeof createProgram>,
+  found: (invocation: Invocation) => void,
+): void {
+  program
+    .command('export')
+    .description('write images to an archive or a folder')
+    .argument('<reference...>', 'images in the cache')
+    .requiredOption('-o, --outfile <file>', 'the file to write, or - for standard output; for oci-dir a new folder')
+    .addOption(new Option('--format <format>', 'what to write (default: oci)').choices(EXPORT_FORMATS))
+    .option('--platform <os/arch[/variant]>', 'that one alone, or all; default: what is here of the index')
+    .option('--name <name>', 'the name in the archive, in place of the reference')
+    .addHelpText('after', EXPORT_HELP)
+    .action((references, { outfile, format, platform, name }, command) => {
+      if (outfile === '-' && command.optsWithGlobals().json) {
+        throw new HearthError('USAGE', '--json has no place on standard output beside the archive')
+      }
+      found({
+        verb: 'export',
+        references,
+        output: outfile,
+        ...(format !== undefined && { format }),
+        ...(platform !== undefined && { platform }),
+        ...(name !== undefined && { name }),
+      })
+    })
+}

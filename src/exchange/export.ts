@@ -1,0 +1,147 @@
+/**
+ * Images of the cache as something to carry: what belongs to each is planned first, so that nothing is written when
+ * something is missing; then the blobs go by in one pass, hashed on the way.
+ */
+import type { BlobStore } from '../blobs/blob-store.js'
+import { HearthError } from '../errors.js'
+import { isIndexType } from '../oci/media-type.js'
+import type { Platform } from '../oci/platform.js'
+import { blobReader } from './blob-reader.js'
+import type { ByteSink } from './bytes.js'
+import type { BlobReader, ExportedImage, ExportFormat, PlatformImage } from './exported-image.js'
+import { type LayoutTarget, writeDockerArchive, writeLayout } from './layout-files.js'
+import { planExport, type Selection, type StoredImage, singleOf } from './plan-export.js'
+import type { ExportReport } from './reports.js'
+import { TAR_TYPES } from './tar-header.js'
+import { TarWriter } from './tar-writer.js'
+
+export interface ExportRequest {
+  readonly images: readonly StoredImage[]
+  readonly format: ExportFormat
+  /** Default: what is there; for formats of single platforms, that of this machine. */
+  readonly platform?: 'all' | Platform
+  readonly signal?: AbortSignal
+}
+
+/** What is being written, until it is finished or given up. */
+export interface PendingOutput {
+  finish(): Promise<void>
+  abandon(): Promise<void>
+}
+
+export interface ExportDeps {
+  readonly blobs: Pick<BlobStore, 'read' | 'stat' | 'stream'>
+  readonly hostPlatform: Platform
+  /** Asked for once everything is known to be there. */
+  openFile(): Promise<ByteSink & PendingOutput>
+  openFolder(): Promise<LayoutTarget & PendingOutput>
+}
+
+/**
+ * Writes images to one archive or folder. All or nothing: what was begun is taken away again when a blob turns out to be
+ * damaged, or the call is stopped.
+ * @throws HearthError as planExport and the output; OPTION_INVALID when the format cannot hold what was asked for.
+ */
+export async function exportImages(request: ExportRequest, deps: ExportDeps): Promise<ExportReport> {
+  const { format, signal } = request
+  checkRequest(request)
+  const images: ExportedImage[] = []
+  for (const image of request.images) {
+    const selection = selectionOf(image, request, deps.hostPlatform)
+    images.push(await planExport(image, selection, { blobs: deps.blobs, ...(signal && { signal }) }))
+  }
+  const reader = blobReader(deps.blobs, signal)
+  if (format === 'oci-dir') {
+    await finishing(await deps.openFolder(), (folder) => writeLayout(images, reader, folder))
+  } else {
+    const write = archiveWriter(format, images)
+    await finishing(await deps.openFile(), (sink) => write(reader, sink))
+  }
+  return reportOf(images, format)
+}
+
+function checkRequest({ images, format, platform }: ExportRequest): void {
+  const holdsOne = format === 'docker' || format === 'filesystem'
+  if (holdsOne && platform === 'all') {
+    throw new HearthError('OPTION_INVALID', `${format} holds images of one platform, not all`, { option: 'platform' })
+  }
+  if (format === 'filesystem' && images.length > 1) {
+    throw new HearthError('OPTION_INVALID', 'a file system is that of one image', { option: 'format' })
+  }
+}
+
+function selectionOf({ root }: StoredImage, { format, platform }: ExportRequest, host: Platform): Selection {
+  if (platform !== undefined) return platform
+  const holdsOne = format === 'docker' || format === 'filesystem'
+  return holdsOne && isIndexType(root.mediaType) ? host : 'present'
+}
+
+async function finishing<T extends PendingOutput>(output: T, write: (output: T) => Promise<void>): Promise<void> {
+  try {
+    await write(output)
+    await output.finish()
+  } finally {
+    await output.abandon()
+  }
+}
+
+type WriteArchive = (reader: BlobReader, sink: ByteSink) => Promise<void>
+
+/** What cannot be written in the format is refused here, before there is an output. */
+function archiveWriter(format: Exclude<ExportFormat, 'oci-dir'>, images: readonly ExportedImage[]): WriteArchive {
+  switch (format) {
+    case 'oci':
+      return (reader, sink) => inTar(sink, (target) => writeLayout(images, reader, target))
+    case 'docker': {
+      const singles = images.map((image) => ({ ...image, single: singleOf(image, 'a Docker archive') }))
+      return (reader, sink) => inTar(sink, (target) => writeDockerArchive(singles, reader, target))
+    }
+    case 'filesystem': {
+      const [image] = images.map((each) => singleOf(each, 'a file system'))
+      if (image === undefined) throw new TypeError('there is one image')
+      return (reader, sink) => writeFilesystem(image, reader, sink)
+    }
+    default:
+      return unreachable(format)
+  }
+}
+
+/** The files of a layout as entries, with their folders before them: not every reader makes those by itself. */
+async function inTar(sink: ByteSink, write: (target: LayoutTarget) => Promise<void>): Promise<void> {
+  const tar = new TarWriter(sink)
+  const folders = new Set<string>()
+  await write({
+    async add(name, size, content) {
+      const parts = name.split('/').slice(0, -1)
+      for (const [depth] of parts.entries()) {
+        const folder = `${parts.slice(0, depth + 1).join('/')}/`
+        if (!folders.has(folder)) await tar.add({ name: folder, type: TAR_TYPES.folder, mode: 0o755 })
+        folders.add(folder)
+      }
+      await tar.add({ name, size }, content)
+    },
+  })
+  await tar.finish()
+}
+
+async function writeFilesystem(_image: PlatformImage, _reader: BlobReader, _sink: ByteSink): Promise<void> {
+  throw new HearthError('OPTION_INVALID', 'filesystem is not written yet', { option: 'format' })
+}
+
+function reportOf(images: readonly ExportedImage[], format: ExportFormat): ExportReport {
+  const blobs = new Map(images.flatMap((image) => image.blobs).map(({ digest, size }) => [digest, size]))
+  return {
+    format,
+    images: images.map(({ name, root, platforms }) => ({
+      ...(name !== undefined && { name }),
+      digest: root.digest,
+      platforms,
+    })),
+    blobs: blobs.size,
+    bytes: [...blobs.values()].reduce((sum, size) => sum + size, 0),
+  }
+}
+
+function unreachable(format: never): never {
+  throw new TypeError(`unknown format: ${String(format)}`)
+}

@@ -1,0 +1,160 @@
+import { lstat, mkdir, readdir, realpath, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { BufferedFile } from '../blobs/fs-buffered-file.js'
+import { guardedAsync, hasCode } from '../blobs/fs-error.js'
+import { syncFolder } from '../blobs/fs-folder.js'
+import { HearthError } from '../errors.js'
+import type { ByteSink, Bytes } from './bytes.js'
+import type { LayoutTarget } from './layout-files.js'
+
+/** What is being written, until it is finished or given up. */
+export interface Pending {
+  /** In place and durable on return. */
+  finish(): Promise<void>
+  /** Leaves nothing behind, where that is possible. Idempotent. */
+  abandon(): Promise<void>
+}
+
+/**
+ * A file to write an archive to, or standard output for `-`. A file appears under its name when it is whole, in place of an
+ * older one; until then it is `<name>.<pid>.<32 hexadecimal digits>` beside it.
+ * @throws HearthError OPTION_INVALID for a folder, and for a terminal, which an archive would leave in disorder.
+ */
+export async function openOutput(output: string): Promise<ByteSink & Pending> {
+  if (output === '-') return standardOutput()
+  const path = await targetOf(resolve(output))
+  const kind = await kindOf(path)
+  if (kind === 'folder') throw new HearthError('OPTION_INVALID', `${output} is a folder`, { path })
+  if (kind === 'special') return special(await BufferedFile.openSpecial(path))
+  return await replacing(path)
+}
+
+/**
+ * A folder to write an image layout to. Appears under its name when it is whole.
+ * @throws HearthError OPTION_INVALID when there is something already: what a folder holds is not taken away.
+ */
+export async function openLayoutFolder(output: string): Promise<LayoutTarget & Pending> {
+  const path = resolve(output)
+  if (!(await isFree(path))) {
+    throw new HearthError('OPTION_INVALID', `${output} is there already; name a new folder, or an empty one`, { path })
+  }
+  const temporary = temporaryOf(path)
+  const folders = new Set([temporary])
+  await makeFolder(temporary)
+  return {
+    async add(name: string, _size: number, content: Bytes | Uint8Array) {
+      await ensureFolders(dirname(name), temporary, folders)
+      await writeFile(join(temporary, name), content)
+    },
+    async finish() {
+      for (const folder of [...folders].reverse()) await syncFolder(folder)
+      await guardedAsync({ step: 'rename', path }, () => rename(temporary, path))
+      await syncFolder(dirname(path))
+    },
+    abandon: () => remove(temporary),
+  }
+}
+
+async function ensureFolders(name: string, root: string, folders: Set<string>): Promise<void> {
+  const path = join(root, name)
+  if (folders.has(path)) return
+  await ensureFolders(dirname(name), root, folders)
+  await makeFolder(path)
+  folders.add(path)
+}
+
+async function writeFile(path: string, content: Bytes | Uint8Array): Promise<void> {
+  const file = await BufferedFile.create(path, 0o644)
+  try {
+    if (content instanceof Uint8Array) await file.write(content)
+    else for await (const chunk of content) await file.write(chunk)
+    await file.seal()
+  } finally {
+    await file.abandon()
+  }
+}
+
+async function replacing(path: string): Promise<ByteSink & Pending> {
+  const temporary = temporaryOf(path)
+  const file = await BufferedFile.create(temporary, 0o644)
+  return {
+    write: (chunk) => file.write(chunk),
+    async finish() {
+      await file.seal()
+      await guardedAsync({ step: 'rename', path }, () => rename(temporary, path))
+      await syncFolder(dirname(path))
+    },
+    async abandon() {
+      await file.abandon()
+      await remove(temporary)
+    },
+  }
+}
+
+/** A device is not replaced by a file, not even by root. */
+function special(file: BufferedFile): ByteSink & Pending {
+  return {
+    write: (chunk) => file.write(chunk),
+    finish: () => file.seal({ durability: 'relaxed' }),
+    abandon: () => file.abandon(),
+  }
+}
+
+function standardOutput(): ByteSink & Pending {
+  const { stdout } = process
+  if (stdout.isTTY)
+    throw new HearthError('OPTION_INVALID', 'an archive is not for a terminal: name a file with --outfile')
+  return {
+    write: (chunk) =>
+      new Promise((resolve, reject) => {
+        stdout.write(chunk, (error) => {
+          if (!error) return resolve()
+          const errno = (error as NodeJS.ErrnoException).code ?? ''
+          reject(new HearthError('STORE_FAILED', `cannot write the archive: ${errno}`, { errno }, error))
+        })
+      }),
+    finish: async () => {},
+    abandon: async () => {},
+  }
+}
+
+/** Through links: they stay, and lead to the new file. */
+async function targetOf(path: string): Promise<string> {
+  try {
+    return await realpath(path)
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return path
+    return await guardedAsync({ step: 'read', path }, () => Promise.reject(error))
+  }
+}
+
+async function kindOf(path: string): Promise<'file' | 'folder' | 'special' | 'none'> {
+  return await guardedAsync({ step: 'read', path }, async () => {
+    try {
+      const stat = await lstat(path)
+      return stat.isDirectory() ? 'folder' : stat.isFile() ? 'file' : 'special'
+    } catch (error) {
+      if (hasCode(error, 'ENOENT')) return 'none'
+      throw error
+    }
+  })
+}
+
+async function isFree(path: string): Promise<boolean> {
+  const kind = await kindOf(path)
+  if (kind !== 'folder') return kind === 'none'
+  return (await guardedAsync({ step: 'read', path }, () => readdir(path))).length === 0
+}
+
+async function makeFolder(path: string): Promise<void> {
+  await guardedAsync({ step: 'mkdir', path }, () => mkdir(path, { mode: 0o755 }))
+}
+
+async function remove(path: string): Promise<void> {
+  await guardedAsync({ step: 'remove', path }, () => rm(path, { recursive: true, force: true }))
+}
+
+function temporaryOf(path: string): string {
+  const random = globalThis.crypto.randomUUID().replaceAll('-', '')
+  return join(dirname(path), `${basename(path)}.${process.pid}.${random}`)
+}

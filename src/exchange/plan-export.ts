@@ -1,0 +1,165 @@
+import type { BlobStore } from '../blobs/blob-store.js'
+import { fromFailure, HearthError } from '../errors.js'
+import { contentReader, walkImage } from '../inventory/closure.js'
+import type { Descriptor } from '../oci/descriptor.js'
+import { MAX_MANIFEST_BYTES, type Manifest } from '../oci/manifest.js'
+import { isImageConfigType } from '../oci/media-type.js'
+import { type Platform, parsePlatformObject, rankPlatforms } from '../oci/platform.js'
+import { parseStrictJson } from '../oci/strict-json.js'
+import { leavesOf, type PlannedManifest, planImage, platformName, selectChildren } from '../pull/plan.js'
+import type { ExportedImage, PlatformImage } from './exported-image.js'
+
+/** `present`: what the cache has of the index, which stays as it is. `all`: the same, and nothing may be missing. */
+export type Selection = 'present' | 'all' | Platform
+
+export interface PlanExportDeps {
+  readonly blobs: Pick<BlobStore, 'read' | 'stat'>
+  readonly signal?: AbortSignal
+}
+
+/** An image as index.json has it, and the name that it gets. */
+export interface StoredImage {
+  readonly name?: string
+  readonly root: Descriptor
+}
+
+/**
+ * Which blobs an export of the image consists of. Reads manifests, and sees that everything is there with its right size.
+ * @throws HearthError PLATFORM_MISSING when the cache lacks platforms that were asked for, PLATFORM_UNKNOWN when the image
+ *   has none such; BLOB_UNKNOWN, SIZE_MISMATCH, DIGEST_MISMATCH … when what should be here is not, or is damaged.
+ */
+export async function planExport(
+  image: StoredImage,
+  selection: Selection,
+  deps: PlanExportDeps,
+): Promise<ExportedImage> {
+  const planned = typeof selection === 'string' ? await planWhole(image, selection, deps) : undefined
+  const exported = planned ?? (await planPlatform(image, selection as Platform, deps))
+  await checkPresent(exported.blobs, deps)
+  return exported
+}
+
+/** Root and all manifests below it that the cache has. */
+async function planWhole({ name, root }: StoredImage, selection: 'present' | 'all', deps: PlanExportDeps) {
+  const { found, opaque, absent } = await readTree(root, deps)
+  const plan = planImage(found, 'all')
+  const [top] = found
+  const hasNone = top?.parsed.kind === 'index' && top.parsed.manifests.length > 0 && found.length + opaque.length === 1
+  if (hasNone || (selection === 'all' && absent.length > 0)) throw platformsMissing(absent)
+  return {
+    ...(name !== undefined && { name }),
+    root,
+    blobs: distinct([...plan.leaves, ...opaque, ...plan.manifests.map(({ descriptor }) => descriptor)]),
+    platforms: [...plan.platforms.keys()].sort(),
+    ...(top?.parsed.kind === 'manifest' && { single: { descriptor: root, manifest: top.parsed } }),
+  }
+}
+
+/** The one manifest that serves a platform. */
+async function planPlatform(
+  { name, root }: StoredImage,
+  platform: Platform,
+  deps: PlanExportDeps,
+): Promise<ExportedImage> {
+  const { found, absent } = await readTree(root, deps, [platform])
+  const [top] = found
+  const isPlain = top?.parsed.kind === 'manifest'
+  const chosen = isPlain ? root : chosenOf(found, absent, platform)
+  const manifest = found.find(({ descriptor }) => descriptor.digest === chosen.digest)?.parsed
+  if (manifest?.kind !== 'manifest') throw platformsMissing([chosen])
+  if (isPlain) await checkPlainPlatform(manifest, platform, deps)
+  const { annotations: _, platform: __, ...bare } = chosen
+  return {
+    ...(name !== undefined && { name }),
+    root: isPlain ? root : bare,
+    blobs: distinct([...leavesOf(manifest), chosen]),
+    platforms: [platformName(chosen.platform ?? platform)],
+    single: { descriptor: chosen, manifest },
+  }
+}
+
+/** As `planImage` chooses it among all that the indexes list, so that an absent one is missing and not unknown. */
+function chosenOf(found: readonly PlannedManifest[], absent: readonly Descriptor[], platform: Platform): Descriptor {
+  const assumed = absent.map((descriptor) => ({ descriptor, parsed: { kind: 'opaque', mediaType: '' } as const }))
+  const [chosen] = planImage([...found, ...assumed], [platform]).platforms.values()
+  if (chosen !== undefined) return chosen
+  throw new HearthError('PLATFORM_UNKNOWN', `the image does not say which platforms it has`, {
+    expected: platformName(platform),
+  })
+}
+
+/** A plain image says in its config what it was made for. */
+async function checkPlainPlatform({ config }: Manifest, wanted: Platform, { blobs }: PlanExportDeps): Promise<void> {
+  if (!isImageConfigType(config.mediaType)) return
+  const bytes = await blobs.read(config.digest, { maxBytes: MAX_MANIFEST_BYTES })
+  const platform = parsePlatformObject(parseStrictJson(bytes, { what: `config ${config.digest}` }), 'config')
+  if (platform.os === 'unknown' || rankPlatforms(wanted, [{ platform }]).length > 0) return
+  const [expected, actual] = [platformName(wanted), platformName(platform)]
+  throw new HearthError('PLATFORM_UNKNOWN', `the image was made for ${actual}, not for ${expected}`, {
+    expected,
+    actual,
+  })
+}
+
+interface Tree {
+  /** The root first, parents before children. */
+  readonly found: readonly PlannedManifest[]
+  /** Blobs of types that hearth does not know, which an index lists and the cache has. */
+  readonly opaque: readonly Descriptor[]
+  readonly absent: readonly Descriptor[]
+}
+
+async function readTree(root: Descriptor, deps: PlanExportDeps, platforms?: readonly Platform[]): Promise<Tree> {
+  const [found, opaque, absent]: [PlannedManifest[], Descriptor[], Descriptor[]] = [[], [], []]
+  const select = (manifests: readonly Descriptor[]): readonly Descriptor[] =>
+    selectChildren({ manifests }, platforms ?? 'all')
+  const options = { select, ...(deps.signal && { signal: deps.signal }) }
+  for await (const { kind, content, descriptor } of walkImage(root, contentReader(deps.blobs), options)) {
+    if (kind === 'config' || kind === 'layer') continue
+    if (content?.state === 'damaged') throw fromFailure(content.failure)
+    if (content?.state === 'read') found.push({ descriptor, parsed: content.parsed })
+    else if ((await deps.blobs.stat(descriptor.digest)) === undefined) absent.push(descriptor)
+    else opaque.push(descriptor)
+  }
+  if (found[0]?.descriptor === root || opaque[0] === root) return { found: orOpaque(found, root), opaque, absent }
+  throw new HearthError('BLOB_UNKNOWN', `the cache lacks the manifest ${root.digest}`, { digest: root.digest })
+}
+
+function orOpaque(found: readonly PlannedManifest[], root: Descriptor): readonly PlannedManifest[] {
+  if (found.length > 0) return found
+  return [{ descriptor: root, parsed: { kind: 'opaque', mediaType: root.mediaType } }]
+}
+
+async function checkPresent(blobs: readonly Descriptor[], { blobs: store }: PlanExportDeps): Promise<void> {
+  for (const { digest, size } of blobs) {
+    const actual = (await store.stat(digest))?.size
+    if (actual === undefined) throw new HearthError('BLOB_UNKNOWN', `the cache lacks the blob ${digest}`, { digest })
+    if (actual === size) continue
+    const details = { digest, expected: size, actual }
+    throw new HearthError('SIZE_MISMATCH', `${digest} has another size in the cache than its manifest says`, details)
+  }
+}
+
+function platformsMissing(absent: readonly Descriptor[]): HearthError {
+  const names = absent.map(({ platform, digest }) => {
+    return platform === undefined || platform.os === 'unknown' ? digest : platformName(platform)
+  })
+  // Attestations have no platform: they are named when nothing else is missing.
+  const platforms = names.filter((name) => name.includes('/'))
+  const expected = [...new Set(platforms.length > 0 ? platforms : names)].join(', ')
+  return new HearthError('PLATFORM_MISSING', `the cache lacks ${expected} of this image; pull it first`, { expected })
+}
+
+function distinct(descriptors: readonly Descriptor[]): readonly Descriptor[] {
+  return [...new Map(descriptors.map((descriptor) => [descriptor.digest, descriptor])).values()]
+}
+
+/** The image that a format of single images holds. @throws HearthError OPTION_INVALID when it has no such thing. */
+export function singleOf({ name, root, single }: ExportedImage, format: string): PlatformImage {
+  if (single !== undefined && isImageConfigType(single.manifest.config.mediaType)) return single
+  const what = single === undefined ? 'an index' : 'an artifact'
+  throw new HearthError(
+    'OPTION_INVALID',
+    `${name ?? root.digest} is ${what}, and ${format} holds images of one platform`,
+  )
+}
