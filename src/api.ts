@@ -78,6 +78,11 @@ export interface HistoryOptions extends SignalOptions {
 }
 
 export interface VerifyOptions extends SignalOptions {
+  /**
+   * Makes a damaged log anew from index.json and the blobs, and keeps the damaged one aside. Its history is lost to hearth, its
+   * references are not. A sound log is left alone.
+   */
+  readonly rebuild?: boolean
   readonly onProgress?: (event: VerifyProgress) => void
 }
 
@@ -119,7 +124,7 @@ export interface Cache {
   /** The event log, oldest first. What other tools did since hearth last wrote is not in it yet. */
   history(options?: HistoryOptions): AsyncIterable<Recorded>
   /**
-   * Re-hashes every blob; checks the log, index.json and each reference's closure. Changes nothing.
+   * Re-hashes every blob; checks the log, index.json and each reference's closure. Changes nothing unless it is told to.
    * @throws HearthError CACHE_MISSING when the folder holds no cache.
    */
   verify(options?: VerifyOptions): Promise<VerifyReport>

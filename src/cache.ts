@@ -110,7 +110,7 @@ class FolderCache implements Cache {
 
   verify(options: VerifyOptions = {}): Promise<VerifyReport> {
     return this.#calls.run(options, async (linked) => {
-      const { verifyAll } = await import('./cache/looking.js')
+      const { verifyAll } = await import('./cache/verifying.js')
       return await verifyAll(this.#parts, linked)
     })
   }

@@ -28,6 +28,7 @@ export const ERRORS = {
   LAYOUT_INVALID: { retryable: false, exitCode: 4 },
   ARCHIVE_INVALID: { retryable: false, exitCode: 4 },
   VERIFY_FAILED: { retryable: false, exitCode: 4 },
+  VERIFY_REPAIRED: { retryable: false, exitCode: 10 }, // all of it
   // The network, or the registry behind it.
   REGISTRY_UNAVAILABLE: { retryable: true, exitCode: 5 },
   TOOMANYREQUESTS: { retryable: true, exitCode: 5 },

@@ -1,7 +1,7 @@
 import { rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Digest } from '../oci/digest.js'
-import { blobPath, digestFileName, HEARTH_FOLDER } from '../oci/image-layout.js'
+import { blobPath, digestFileName, QUARANTINE_FOLDER } from '../oci/image-layout.js'
 import { guardedAsync, hasCode } from './fs-error.js'
 import { ensureFolder, PRIVATE, syncFolder } from './fs-folder.js'
 
@@ -11,7 +11,7 @@ import { ensureFolder, PRIVATE, syncFolder } from './fs-folder.js'
  */
 export async function moveToQuarantine(root: string, digest: Digest): Promise<void> {
   const from = join(root, blobPath(digest))
-  const to = join(root, HEARTH_FOLDER, 'quarantine', digestFileName(digest))
+  const to = join(root, QUARANTINE_FOLDER, digestFileName(digest))
   await ensureFolder(dirname(to), PRIVATE)
   const moved = await guardedAsync({ step: 'rename', path: from }, async () => {
     try {

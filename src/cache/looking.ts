@@ -1,7 +1,7 @@
 /** What only looks: none of these creates a file, and `list` and `inspect` read nothing but index.json and blobs. */
-import type { HistoryOptions, InspectOptions, VerifyOptions } from '../api.js'
+import type { HistoryOptions, InspectOptions } from '../api.js'
 import { HearthError } from '../errors.js'
-import type { Inspection, ListedReference, VerifyReport } from '../inventory/reports.js'
+import type { Inspection, ListedReference } from '../inventory/reports.js'
 import type { Recorded } from '../log/events.js'
 import type { CacheParts } from './cache-parts.js'
 
@@ -39,19 +39,5 @@ export async function* historyOf(
     yield* log.read(after, signal && { signal })
   } finally {
     await log.close()
-  }
-}
-
-/** @throws HearthError CACHE_MISSING */
-export async function verifyAll(parts: CacheParts, options: VerifyOptions): Promise<VerifyReport> {
-  const { verifyCache } = await import('../inventory/verify.js')
-  const { path, blobs, index: indexFile, host } = parts
-  if (!(await parts.isThere())) throw new HearthError('CACHE_MISSING', `there is no cache in ${path}`, { path })
-  const pool = await parts.pool()
-  const log = (await parts.isInitialised()) ? await parts.logAsItIs() : undefined
-  try {
-    return await verifyCache({ blobs, indexFile, pool, jobs: host.parallelism, ...(log && { log }) }, options)
-  } finally {
-    await log?.close()
   }
 }

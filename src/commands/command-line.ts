@@ -8,6 +8,7 @@ import { HELP, PULL_HELP } from './help.js'
 import type { CommandLine, Invocation } from './invocation.js'
 import { collectList, wholeNumber } from './option-values.js'
 import { Option } from './typed-commander.js'
+import { addVerifyCommand } from './verify-command-line.js'
 import { addWarmCommands } from './warm-command-line.js'
 
 /** What the texts need to know. */
@@ -91,10 +92,7 @@ function addCommands(program: ReturnType<typeof createProgram>, found: (invocati
     .description('show what happened in the cache, oldest first')
     .option('--after <n>', 'only after this position', wholeNumber(0), 0)
     .action(({ after }) => found({ verb: 'log', after }))
-  program
-    .command('verify')
-    .description('re-hash every blob; check the log, index.json and each image')
-    .action(() => found({ verb: 'verify' }))
+  addVerifyCommand(program, found)
 }
 
 /** Commander's message is `error: …`, and a guess on a line of its own. */

@@ -47,8 +47,9 @@ export async function dispatch(cache: Cache, invocation: Invocation, options: Di
     case 'log':
       return (await import('./log.js')).log(cache, { signal, after: invocation.after })
     case 'verify': {
+      const { verb: _, ...wanted } = invocation
       const { verify } = await import('./verify.js')
-      return verify(cache, { signal, ...(onVerifyProgress && { onProgress: onVerifyProgress }) })
+      return verify(cache, { ...wanted, signal, ...(onVerifyProgress && { onProgress: onVerifyProgress }) })
     }
     default:
       return unreachable(invocation)

@@ -29,6 +29,7 @@ Exit codes:
     7  not logged in, or not allowed
     8  the disk is full, read-only or failing
     9  the name stands for another image, and is not replaced
+   10  verify found problems, and repaired all of them
    70  a defect in hearth
   129, 130, 143  stopped by SIGHUP, SIGINT (Ctrl-C), SIGTERM; what was downloaded is kept
 `
@@ -40,6 +41,15 @@ A bare --pull means always: "hearth pull --pull alpine" asks the registry for al
   newer    ask whether the name stands for another digest now
   always   resolve and check everything anew; blobs that are present are not fetched again
   never    only look into the cache
+`
+
+export const VERIFY_HELP = `
+Without options nothing is changed, and nobody waits.
+
+  --rebuild    for a damaged log: makes a new one from index.json and the blobs that are right. No reference is lost, the
+               history is; the damaged log is kept under .hearth/damaged/. A sound log is left alone.
+
+Exit codes: 0 nothing was wrong, 10 all that was wrong is repaired, 4 something still is.
 `
 
 export const WARM_HELP = `

@@ -40,7 +40,7 @@ export type Invocation =
   | { readonly verb: 'rm'; readonly references: readonly string[]; readonly publishedOnly: boolean }
   | { readonly verb: 'clean'; readonly publishedOnly: boolean }
   | { readonly verb: 'log'; readonly after: number }
-  | { readonly verb: 'verify' }
+  | { readonly verb: 'verify'; readonly rebuild?: true }
 
 /** How results and messages are shown. */
 export interface OutputOptions {

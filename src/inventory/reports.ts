@@ -49,6 +49,21 @@ export interface VerifyProblem {
   readonly kind: 'blob' | 'reference' | 'log' | 'index' | 'stray'
   readonly subject: string
   readonly failure: Failure
+  /** What became of it; absent when nobody asked for a repair. */
+  readonly repair?: Repair
+}
+
+export type Repair =
+  | { readonly done: true; readonly how: string }
+  /** Why it is still there. */
+  | { readonly done: false; readonly failure: Failure }
+
+/** A log that was made anew, because the one that was there was damaged. */
+export interface RebuiltLog {
+  readonly references: number
+  readonly blobs: number
+  /** Absolute path of the folder that keeps the old log; absent when nothing was left of it. */
+  readonly keptAside?: string
 }
 
 export interface VerifyReport {
@@ -56,8 +71,9 @@ export interface VerifyReport {
   readonly bytes: number
   readonly references: number
   readonly events: number
-  /** Empty for a clean cache. */
+  /** Empty for a cache that was clean. */
   readonly problems: readonly VerifyProblem[]
+  readonly rebuilt?: RebuiltLog
 }
 
 /** Reported by `verify` as it goes. */

@@ -1,4 +1,4 @@
-import type { BlobEntry, BlobStore } from '../blobs/blob-store.js'
+import type { BlobEntry, BlobStat, BlobStore } from '../blobs/blob-store.js'
 import { isHearthError, toFailure } from '../errors.js'
 import type { BlobRecord } from '../log/event-log.js'
 import type { Digest } from '../oci/digest.js'
@@ -20,8 +20,8 @@ export interface HashedBlobs {
   /** Blobs that were hashed, and their bytes. */
   readonly blobs: number
   readonly bytes: number
-  /** Those that are what they claim to be, with their sizes. */
-  readonly sound: ReadonlyMap<Digest, number>
+  /** Those that are what they claim to be, as the file system described them before and after. */
+  readonly sound: ReadonlyMap<Digest, BlobStat>
   readonly problems: readonly VerifyProblem[]
 }
 
@@ -36,12 +36,13 @@ export async function hashBlobs(options: HashOptions): Promise<HashedBlobs> {
   const problems: VerifyProblem[] = strays.map(({ path }) => strayProblem(path))
   const present = new Set(stored.map(({ digest }) => digest))
   for (const digest of options.recorded.keys()) if (!present.has(digest)) problems.push(missingProblem(digest))
-  const sound = new Map<Digest, number>()
+  const sound = new Map<Digest, BlobStat>()
   const progress = progressOf(stored, options.onProgress)
   const hash = async (blob: StoredBlob): Promise<void> => {
+    const stat = await options.blobs.stat(blob.digest)
     const failed = await verifyOne(blob, options, (bytes) => progress.moved(blob.digest, bytes))
-    if (failed === undefined) sound.set(blob.digest, blob.size)
-    else problems.push(failed)
+    if (failed !== undefined) problems.push(failed)
+    else if (stat !== undefined) sound.set(blob.digest, stat)
     progress.finished(blob)
   }
   // The largest first: else the last lane is left alone with a big one.

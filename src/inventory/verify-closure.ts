@@ -1,3 +1,4 @@
+import type { BlobStat } from '../blobs/blob-store.js'
 import { type Failure, isHearthError, toFailure } from '../errors.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
@@ -15,46 +16,60 @@ export interface RecordedImage {
 
 export interface ClosureOptions {
   readonly read: ReadContent
-  /** Blobs that were hashed and found right, with their sizes. */
-  readonly sound: ReadonlyMap<Digest, number>
+  /** Blobs that were hashed and found right. */
+  readonly sound: ReadonlyMap<Digest, Pick<BlobStat, 'size'>>
   readonly signal?: AbortSignal
 }
 
-/** Why an image is not complete for its recorded platforms; undefined when it is. */
-export async function findGap(image: RecordedImage, options: ClosureOptions): Promise<Failure | undefined> {
+/** How much of an image is there. */
+export interface ImageCheck {
+  /** Why it is not complete for its recorded platforms; absent when it is. */
+  readonly failure?: Failure
+  /** What it needs and does not have, parents before children. What lies below a missing manifest is not known. */
+  readonly gaps: readonly WalkedNode[]
+  /** Which manifest of its index serves each recorded platform. */
+  readonly manifests: ReadonlyMap<string, Descriptor>
+}
+
+/** Compares what an image promises for its recorded platforms with what is there. */
+export async function checkImage(image: RecordedImage, options: ClosureOptions): Promise<ImageCheck> {
   const { read, sound, signal } = options
-  const unserved = new Set(image.platforms)
-  const select = (children: readonly Descriptor[]): readonly Descriptor[] => choose(children, image.platforms, unserved)
+  const manifests = new Map<string, Descriptor>()
+  const select = (children: readonly Descriptor[]): readonly Descriptor[] =>
+    choose(children, image.platforms, manifests)
   const gaps: WalkedNode[] = []
   let rootKind: WalkedNode['kind'] | undefined
   try {
     for await (const node of walkImage(image.descriptor, read, { select, ...(signal && { signal }) })) {
       rootKind ??= node.kind
-      const isWhole = sound.get(node.descriptor.digest) === node.descriptor.size && node.content?.state !== 'damaged'
+      const isWhole =
+        sound.get(node.descriptor.digest)?.size === node.descriptor.size && node.content?.state !== 'damaged'
       if (!isWhole && !mayBeAbsent(node, image)) gaps.push(node)
     }
   } catch (error) {
-    if (isHearthError(error, 'MANIFEST_TOO_LARGE')) return toFailure(error)
+    if (isHearthError(error, 'MANIFEST_TOO_LARGE')) return { failure: toFailure(error), gaps, manifests }
     throw error
   }
   const [gap] = gaps
-  if (gap !== undefined) return gapFailure(gap, gaps.length)
+  if (gap !== undefined) return { failure: gapFailure(gap, gaps.length), gaps, manifests }
+  const unserved = image.platforms.filter((platform) => !manifests.has(platform))
   // A plain image's platform stands in its config: only an index can fail to list one.
-  return rootKind === 'index' && unserved.size > 0 ? unservedFailure(unserved) : undefined
+  const failure = rootKind === 'index' && unserved.length > 0 ? unservedFailure(unserved) : undefined
+  return { ...(failure && { failure }), gaps, manifests }
 }
 
-/** For each recorded platform the child that serves it, else the nested indexes that may. Ticks off what was found. */
+/** For each recorded platform the child that serves it, else the nested indexes that may. Notes what was found. */
 function choose(
   children: readonly Descriptor[],
   platforms: readonly string[],
-  unserved: Set<string>,
+  manifests: Map<string, Descriptor>,
 ): readonly Descriptor[] {
   if (platforms.length === 0 || children.every(({ platform }) => platform === undefined)) return children
   const nested = children.filter(({ mediaType, platform }) => platform === undefined && isIndexType(mediaType))
   const chosen = new Set<Descriptor>()
   for (const platform of platforms) {
     const [best] = rankPlatforms(parsePlatform(platform), children)
-    if (best !== undefined) unserved.delete(platform)
+    if (best !== undefined) manifests.set(platform, best)
     for (const child of best === undefined ? nested : [best]) chosen.add(child)
   }
   return [...chosen]
@@ -80,7 +95,7 @@ function gapFailure({ descriptor, content, kind }: WalkedNode, count: number): F
   return { code: 'BLOB_UNKNOWN', message: `lacks a sound ${kind} ${digest}${others}`, details }
 }
 
-function unservedFailure(unserved: ReadonlySet<string>): Failure {
-  const expected = [...unserved].sort().join(',')
+function unservedFailure(unserved: readonly string[]): Failure {
+  const expected = unserved.toSorted().join(',')
   return { code: 'PLATFORM_UNKNOWN', message: `the index has nothing for ${expected}`, details: { expected } }
 }

@@ -1,23 +1,37 @@
 import { type ErrorCode, type Failure, isHearthError, toFailure } from '../errors.js'
+import type { IndexEntry } from '../log/decide.js'
 import type { Head } from '../log/events.js'
-import { parseIndex, renderIndex } from '../materialise/image-index.js'
+import type { IndexState } from '../log/projection.js'
+import { parseIndex, renderedHead, renderIndex } from '../materialise/image-index.js'
+import type { IndexFile } from '../materialise/index-file.js'
 import type { VerifyProblem } from './reports.js'
-import type { RecordedImage } from './verify-closure.js'
 import type { LogFindings } from './verify-log.js'
 
 /** index.json as it was found. */
 export interface FoundIndex {
   /** Undefined when there is none. */
   readonly bytes: Uint8Array | undefined
-  /** Empty when it cannot be parsed. */
-  readonly images: ReadonlyMap<string, RecordedImage>
+  /** Of what we last wrote when it is gone or cannot be parsed. */
+  readonly images: ReadonlyMap<string, IndexEntry>
   /** The head of the log that it accounts for; absent when another tool wrote it. */
   readonly head?: Head
+  /** The same of what we last wrote there, whatever other tools made of it since. */
+  readonly written?: Head
   /** Why it cannot be parsed. */
   readonly failure?: Failure
 }
 
-export function readIndex(bytes: Uint8Array | undefined): FoundIndex {
+/** Reads and parses it. What is wrong with it is a finding. */
+export async function readIndex(file: IndexFile): Promise<FoundIndex> {
+  const lastWritten = await file.lastWritten()
+  const written = lastWritten && renderedHead(lastWritten)
+  const found = parseFound(await file.read())
+  // A file that is broken or gone was ours until then.
+  const { images } = found.failure === undefined && found.bytes !== undefined ? found : parseFound(lastWritten)
+  return { ...found, images, ...(written && { written }) }
+}
+
+function parseFound(bytes: Uint8Array | undefined): FoundIndex {
   if (bytes === undefined) return { bytes, images: new Map() }
   try {
     const { entries, head } = parseIndex(bytes)
@@ -33,25 +47,44 @@ export function readIndex(bytes: Uint8Array | undefined): FoundIndex {
  * it is rewritten only now and then while pulls run.
  * @param findings what the log says; undefined when the cache has none.
  */
-export function checkIndex(
-  { bytes, head, failure }: FoundIndex,
-  findings: LogFindings | undefined,
-): readonly VerifyProblem[] {
-  if (failure !== undefined) return [{ kind: 'index', subject: 'index.json', failure }]
-  const state = findings?.state
-  if (state === undefined) return []
-  if (bytes === undefined) {
-    return state.head.position === 0 ? [] : [problem('index', 'LAYOUT_INVALID', 'index.json is missing')]
+export function checkIndex(index: FoundIndex, findings: LogFindings | undefined): readonly VerifyProblem[] {
+  const lost = findings?.state && findLostRecords(index, findings.state, findings.stateAt)
+  const problems = lost === undefined ? [] : [lost]
+  if (index.failure !== undefined) {
+    return [...problems, { kind: 'index', subject: 'index.json', failure: index.failure }]
   }
-  if (head === undefined) return [problem('index', 'LAYOUT_INVALID', 'another tool wrote index.json')]
-  const { stateAt } = findings ?? {}
-  if (stateAt === undefined || stateAt.head.checksum !== head.checksum) {
-    // It is the second copy of the head: records that it accounts for were acknowledged.
-    const details = { expected: head.position, actual: state.head.position }
-    return [problem('log', 'LOG_CORRUPT', 'the log has lost records that index.json accounts for', details)]
-  }
-  if (Buffer.compare(renderIndex(stateAt.references, stateAt.head, stateAt.pins), bytes) === 0) return []
-  return [problem('index', 'LAYOUT_INVALID', 'another tool edited index.json; the next change takes it over')]
+  if (findings?.state === undefined || (lost !== undefined && index.bytes !== undefined)) return problems
+  const wrong = compareWithLog(index, findings.state, findings.stateAt)
+  return wrong === undefined ? problems : [...problems, problem('index', 'LAYOUT_INVALID', wrong)]
+}
+
+/** index.json is the second copy of the head: records that it accounts for were acknowledged. */
+function findLostRecords(
+  { head, written }: FoundIndex,
+  state: IndexState,
+  stateAt: IndexState | undefined,
+): VerifyProblem | undefined {
+  const end = state.head
+  const foreign = head !== undefined && stateAt?.head.checksum !== head.checksum
+  const lost = written !== undefined && isAhead(written, end) ? written : foreign ? head : undefined
+  if (lost === undefined) return undefined
+  const details = { expected: lost.position, actual: end.position }
+  return problem('log', 'LOG_CORRUPT', 'the log has lost records that index.json accounts for', details)
+}
+
+function compareWithLog(
+  { bytes, head }: FoundIndex,
+  state: IndexState,
+  stateAt: IndexState | undefined,
+): string | undefined {
+  if (bytes === undefined) return state.head.position === 0 ? undefined : 'index.json is missing'
+  if (head === undefined || stateAt === undefined) return 'another tool wrote index.json; the next change takes it over'
+  if (Buffer.compare(renderIndex(stateAt.references, stateAt.head, stateAt.pins), bytes) === 0) return undefined
+  return 'another tool edited index.json; the next change takes it over'
+}
+
+function isAhead(written: Head, end: Head): boolean {
+  return written.position > end.position || (written.position === end.position && written.checksum !== end.checksum)
 }
 
 function problem(

@@ -48,7 +48,7 @@ export async function checkLog(
       problems: differences(state, lookups),
     }
   } catch (error) {
-    if (!isHearthError(error, 'LOG_CORRUPT')) throw error
+    if (!isHearthError(error, 'LOG_CORRUPT') && !isHearthError(error, 'LOG_FAILED')) throw error
     return { events: 0, problems: [{ kind: 'log', subject: 'records', failure: toFailure(error) }] }
   }
 }

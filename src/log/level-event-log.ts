@@ -11,6 +11,7 @@ import { useReserve } from './fs-reserve.js'
 import { appendAfter, lend } from './held-log.js'
 import { createDatabase } from './level-database.js'
 import { LevelKeeper } from './level-keeper.js'
+import { type ReplaceOptions, replaceDatabase } from './level-replace.js'
 import type { LevelSession } from './level-session.js'
 import type { Stamp } from './record.js'
 
@@ -68,11 +69,33 @@ export class LevelEventLog implements EventLog {
    */
   static async open(root: string, options: LevelEventLogOptions): Promise<LevelEventLog> {
     const path = await realRoot(root)
-    const stamp = options.stamp ?? (() => ({ id: globalThis.crypto.randomUUID(), at: new Date().toISOString() }))
+    const { stamp = newStamp } = options
     const kept = KEEPERS.get(path) ?? { keeper: new LevelKeeper(path, { ...options, stamp }), users: 0 }
     kept.users++
     KEEPERS.set(path, kept)
     return new LevelEventLog(path, kept.keeper)
+  }
+
+  /**
+   * Puts a new log in the place of a damaged one, which is kept aside; `make` is asked for its events once no other process can
+   * append. Handles that are open go on with the new one.
+   * @returns where the old one is kept; undefined when there was none.
+   * @throws HearthError LOG_BUSY, NO_SPACE, STORE_FAILED, and what `make` throws: the old log stays in place then.
+   */
+  static async replace(
+    root: string,
+    options: LevelEventLogOptions,
+    make: () => Promise<Pick<ReplaceOptions, 'events' | 'brokenIndex'>>,
+  ): Promise<string | undefined> {
+    const path = await realRoot(root)
+    const lock = await lockLog(path, options.lockTimeoutMs)
+    try {
+      const kept = await replaceDatabase(path, { ...(await make()), stamp: options.stamp ?? newStamp })
+      KEEPERS.get(path)?.keeper.forget()
+      return kept
+    } finally {
+      await lock.release()
+    }
   }
 
   async hold<T>(work: (log: HeldLog) => Promise<T>, options: HoldOptions = {}): Promise<T> {
@@ -116,6 +139,10 @@ export class LevelEventLog implements EventLog {
       this.#running.delete(done)
     }
   }
+}
+
+function newStamp(): Stamp {
+  return { id: globalThis.crypto.randomUUID(), at: new Date().toISOString() }
 }
 
 async function realRoot(root: string): Promise<string> {

@@ -42,6 +42,11 @@ export class LevelKeeper {
     return done
   }
 
+  /** The log is another one from now on: what was verified says nothing about it. */
+  forget(): void {
+    this.#seen = undefined
+  }
+
   /** Ends the session that is open, if any, as soon as its running job is done. Assumes that no job is waiting. */
   async end(): Promise<void> {
     this.#ending.abort()

@@ -51,8 +51,7 @@ export function headOf({ position, checksum }: Head): Head {
   return { position, checksum }
 }
 
-// It loses the history and nothing else: references are adopted from index.json, blobs hashed again.
-const WAY_OUT = 'move .hearth/ away, and a new log is made from index.json and the blobs'
+const WAY_OUT = '"hearth verify --rebuild" makes a new one from index.json and the blobs, and keeps this one aside'
 
 /** Damage is never worked around in silence: the error names the way out. */
 export function logCorrupt(what: string, details: ErrorDetails = {}, cause?: unknown): HearthError {

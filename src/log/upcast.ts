@@ -1,4 +1,4 @@
-import { isHearthError } from '../errors.js'
+import { HearthError, isHearthError } from '../errors.js'
 import { type Descriptor, parseDescriptor } from '../oci/descriptor.js'
 import { type Digest, isDigest } from '../oci/digest.js'
 import type { HearthEvent, Origin, Recorded } from './events.js'
@@ -48,7 +48,8 @@ const ORIGINS: Readonly<Record<Origin, true>> = { pulled: true, adopted: true, i
 /**
  * A stored text as today's record. Its checksum is checked first: what follows can then only be wrong if a program wrote
  * it wrongly, or a newer one wrote it.
- * @throws HearthError LOG_CORRUPT when a byte changed, a field is missing or wrong, or the type is unknown.
+ * @throws HearthError LOG_CORRUPT when a byte changed, or a field is missing or wrong; FORMAT_UNSUPPORTED for a type that this
+ *   hearth does not know.
  */
 export function decodeRecord(stored: string): Recorded {
   if (!isIntact(stored)) throw logCorrupt('a record does not match its checksum', { start: stored.slice(0, 60) })
@@ -72,7 +73,9 @@ export function decodeRecord(stored: string): Recorded {
 function parseEvent(fields: Fields, position: number): HearthEvent {
   const type = text(fields, 'type')
   if (Object.hasOwn(TYPES, type)) return TYPES[type as HearthEvent['type']](fields)
-  throw logCorrupt(`record ${position} has type ${JSON.stringify(type)}: a newer hearth wrote it`, { position, type })
+  // No damage: whoever took it for that might rebuild the log, and lose what the newer hearth knows.
+  const message = `a newer hearth wrote record ${position} of the log: its type is ${JSON.stringify(type)}`
+  throw new HearthError('FORMAT_UNSUPPORTED', message, { position, type })
 }
 
 function descriptors(fields: Fields, name: string): Record<string, Descriptor> {

@@ -60,6 +60,12 @@ export class FsIndexFile implements IndexFile {
     return readWhole(this.#index, MAX_INDEX_BYTES)
   }
 
+  async lastWritten(): Promise<Uint8Array | undefined> {
+    const [next, current] = [await readWhole(this.#next, MAX_INDEX_BYTES), await this.read()]
+    if (next !== undefined && current !== undefined && Buffer.compare(current, next) === 0) return next
+    return readWhole(this.#base, MAX_INDEX_BYTES)
+  }
+
   async #readBase(): Promise<Uint8Array | undefined> {
     const next = await readWhole(this.#next, MAX_INDEX_BYTES)
     if (next === undefined) return readWhole(this.#base, MAX_INDEX_BYTES)

@@ -7,6 +7,8 @@ export interface IndexFile {
   exclusively<T>(work: (file: OpenIndexFile) => Promise<T>): Promise<T>
   /** For readers: never waits, never writes. Undefined when there is none. */
   read(): Promise<Uint8Array | undefined>
+  /** For readers too: what we last wrote there. Undefined before the first time, or when it was lost. */
+  lastWritten(): Promise<Uint8Array | undefined>
 }
 
 export interface OpenIndexFile {

@@ -17,6 +17,10 @@ export class MemoryIndexFile implements IndexFile {
     return this.bytes
   }
 
+  async lastWritten(): Promise<Uint8Array | undefined> {
+    return this.#base
+  }
+
   #open(): OpenIndexFile {
     return {
       current: async () => this.bytes,

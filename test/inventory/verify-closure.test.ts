@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { MemoryBlobStore } from '../../src/blobs/memory-blob-store.js'
 import { contentReader } from '../../src/inventory/closure.js'
-import { findGap } from '../../src/inventory/verify-closure.js'
+import { checkImage } from '../../src/inventory/verify-closure.js'
 import type { Digest } from '../../src/oci/digest.js'
 import { anImage, type BuiltImage, type ImageSpec } from '../support/an-image.js'
 import { ACache } from './a-cache.js'
@@ -20,16 +20,17 @@ interface Stored {
 async function gapOf(image: BuiltImage, platforms: readonly string[], { pulled, without = [] }: Stored = {}) {
   const blobs = new MemoryBlobStore()
   await new ACache(blobs).store('image', image, pulled && { platforms: pulled })
-  const sound = new Map<Digest, number>()
-  for await (const { digest, size } of blobs.list()) if (digest !== undefined) sound.set(digest, size)
+  const sound = new Map<Digest, { readonly size: number }>()
+  for await (const { digest, size } of blobs.list()) if (digest !== undefined) sound.set(digest, { size })
   for (const digest of without) {
     sound.delete(digest ?? assert.fail())
     await blobs.remove([digest ?? assert.fail()])
   }
-  return findGap({ descriptor: image.root, platforms }, { read: contentReader(blobs), sound })
+  const { failure } = await checkImage({ descriptor: image.root, platforms }, { read: contentReader(blobs), sound })
+  return failure
 }
 
-describe('findGap', () => {
+describe('checkImage', () => {
   it('finds none in a whole image, plain, indexed or nested', async () => {
     assert.equal(await gapOf(await anImage(), ['linux/amd64']), undefined)
     for (const root of ['index', 'nested'] as const) {

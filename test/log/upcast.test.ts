@@ -40,7 +40,7 @@ describe('a stored record', () => {
     for (const type of ['BlobPolished', 'toString', '__proto__']) {
       assert.throws(
         () => decodeRecord(stored({ type })),
-        (error) => isHearthError(error, 'LOG_CORRUPT') && error.details.type === type,
+        (error) => isHearthError(error, 'FORMAT_UNSUPPORTED') && error.details.type === type,
       )
     }
   })
