@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { createBLAKE3, createSHA256, createSHA512 } from 'hash-wasm'
 import { benchArguments } from '../support/arguments.js'
 import { median } from '../support/measure.js'
+import { reportFigures } from '../support/report.js'
 
 const MIB = 1024 * 1024
 const { rounds, quick } = benchArguments({ rounds: 5, quickRounds: 1 })
@@ -32,10 +33,5 @@ for (let round = 0; round <= rounds; round++) {
     if (round > 0) speeds.get(name)?.push(bytes / MIB / seconds)
   }
 }
-for (const [name, runs] of speeds) {
-  const mibPerSecond = Math.round(median(runs))
-  process.stdout.write(
-    `${JSON.stringify({ bench: 'oci/hash', name, n: runs.length, mibPerSecond, node: process.version })}\n`,
-  )
-  process.stderr.write(`${name.padEnd(20)} ${mibPerSecond} MiB/s\n`)
-}
+const figures = [...speeds].map(([name, runs]) => ({ name, n: runs.length, mibPerSecond: Math.round(median(runs)) }))
+reportFigures('oci/hash', 'Speed of hashing', figures)

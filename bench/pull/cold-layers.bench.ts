@@ -1,41 +1,42 @@
 /** Question: how fast does one image with large layers arrive in an empty cache, against the tools that people use? */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { spawnRegistry } from '../../test/support/spawn-registry.js'
 import { benchArguments } from '../support/arguments.js'
-import { contest, report } from '../support/contest.js'
-import { puller } from '../support/contestants.js'
+import { contest, type Standing } from '../support/contest.js'
+import { hearthPull, peers } from '../support/contestants.js'
+import { reportStandings, reportVerdicts } from '../support/report.js'
+import { onStage } from '../support/stage.js'
+import { judge, standingOf, type Verdict } from '../support/target.js'
 
 const MIB = 1024 * 1024
 const { rounds, quick } = benchArguments({ rounds: 5, quickRounds: 1 })
 const scale = quick ? 8 : 1
 const SHAPES = [
-  { name: '1 layer of 1 GiB', layers: [1024] },
-  { name: '8 layers of 96 MiB', layers: Array.from({ length: 8 }, () => 96) },
+  { name: '1 layer of 1 GiB', layers: [1024], faster: 1.2 },
+  { name: '8 layers of 96 MiB', layers: Array.from({ length: 8 }, () => 96), faster: 1 },
 ]
 
-for (const { name, layers } of SHAPES) {
-  const registry = await spawnRegistry({
-    images: [
-      {
-        repository: 'bench/large',
-        tag: 'v1',
-        layers: layers.map((size, at) => ({ seed: `${name}-${at}`, bytes: (size * MIB) / scale, streamed: true })),
-      },
-    ],
+for (const { name, layers, faster } of SHAPES) {
+  const images = [
+    {
+      repository: 'bench/large',
+      tag: 'v1',
+      layers: layers.map((size, at) => ({ seed: `${name}-${at}`, bytes: (size * MIB) / scale, streamed: true })),
+    },
+  ]
+  await onStage({ images }, async (options) => {
+    const relaxed = hearthPull('hearth --durability relaxed', ['--durability', 'relaxed'], options)
+    const standings = await contest([hearthPull('hearth', [], options), relaxed, ...peers(options)], rounds)
+    const bench = `pull/cold-layers: ${name}`
+    reportStandings(bench, `${name}${quick ? `, all sizes divided by ${scale}` : ''}, loopback registry`, standings)
+    reportVerdicts(bench, ...verdicts(name, faster, standings))
   })
-  const folder = await mkdtemp(join(tmpdir(), 'hearth-bench-'))
-  try {
-    const references = registry.images.map(({ reference }) => reference)
-    const standings = await contest(puller({ folder, host: registry.host, references }), rounds)
-    report(
-      `pull/cold-layers: ${name}`,
-      `${name}${quick ? `, all sizes divided by ${scale}` : ''}, loopback registry`,
-      standings,
-    )
-  } finally {
-    await registry.stop()
-    await rm(folder, { recursive: true, force: true })
-  }
+}
+
+function verdicts(name: string, faster: number, standings: readonly Standing[]): Verdict[] {
+  const [hearth, crane] = [standingOf(standings, 'hearth'), standingOf(standings, 'crane')]
+  const target = { work: `${name}, loopback`, against: 'crane', unit: 'x' } as const
+  const cpu = crane.cpuSeconds && (hearth.cpuSeconds ?? 0) / crane.cpuSeconds
+  return [
+    judge({ ...target, bound: 'at least', value: faster }, crane.ratio),
+    judge({ ...target, work: `CPU for ${name}`, bound: 'at most', value: 1.3 }, cpu),
+  ]
 }

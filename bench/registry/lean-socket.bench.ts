@@ -5,6 +5,7 @@ import { Agent, buildConnector } from '../../src/registry/http-undici.js'
 import { spawnRegistry } from '../../test/support/spawn-registry.js'
 import { benchArguments } from '../support/arguments.js'
 import { median } from '../support/measure.js'
+import { reportFigures } from '../support/report.js'
 
 const MIB = 1024 * 1024
 const { rounds, quick } = benchArguments({ rounds: 5, quickRounds: 1 })
@@ -28,12 +29,13 @@ for (let round = 0; round <= rounds; round++) {
   }
 }
 await registry.stop()
-for (const [name, own] of runs) {
-  const [seconds, cpuSeconds] = [median(own.map((run) => run.seconds)), median(own.map((run) => run.cpuSeconds))]
-  const figures = { bench: 'registry/lean-socket', name, n: own.length, seconds, cpuSeconds, node: process.version }
-  process.stdout.write(`${JSON.stringify(figures)}\n`)
-  process.stderr.write(`${name.padEnd(6)} ${seconds.toFixed(2)} s, CPU ${cpuSeconds.toFixed(2)} s for ${size} MiB\n`)
-}
+const figures = [...runs].map(([name, own]) => ({
+  name,
+  n: own.length,
+  seconds: median(own.map((run) => run.seconds)),
+  cpuSeconds: median(own.map((run) => run.cpuSeconds)),
+}))
+reportFigures('registry/lean-socket', `${size} MiB received, and nothing done with it`, figures)
 
 async function largestLayer(): Promise<string> {
   const answer = await fetch(`http://${registry.host}/v2/bench/large/manifests/v1`)
