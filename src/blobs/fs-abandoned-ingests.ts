@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs'
 import { lstat, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDigest } from '../oci/digest.js'
@@ -43,24 +44,23 @@ async function forgetIfDead(claims: FsClaims, name: string): Promise<void> {
   if (isDigest(digest)) await (await claims.tryClaim(digest))?.release()
 }
 
-async function remove(folder: string): Promise<number> {
-  const size = await statOf(ingestDataPath(folder), ({ blocks }) => blocks * 512)
-  await guardedAsync({ step: 'remove', path: folder }, () => rm(folder, { recursive: true, force: true }))
-  return size ?? 0
+/** A download is a folder, what was staged is a file. */
+async function remove(path: string): Promise<number> {
+  const staged = (await statOf(path))?.isFile() ?? false
+  const stat = await statOf(staged ? path : ingestDataPath(path))
+  await guardedAsync({ step: 'remove', path }, () => rm(path, { recursive: true, force: true }))
+  return stat === undefined ? 0 : stat.blocks * 512
 }
 
 async function isOlder(path: string, time: number): Promise<boolean> {
-  return ((await statOf(path, ({ mtimeMs }) => mtimeMs)) ?? time) < time
+  return ((await statOf(path))?.mtimeMs ?? time) < time
 }
 
 /** Undefined for what is gone by now. */
-async function statOf(
-  path: string,
-  what: (stat: { readonly blocks: number; readonly mtimeMs: number }) => number,
-): Promise<number | undefined> {
+async function statOf(path: string): Promise<Stats | undefined> {
   return guardedAsync({ step: 'read', path }, async () => {
     try {
-      return what(await lstat(path))
+      return await lstat(path)
     } catch (error) {
       if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined
       throw error

@@ -11,19 +11,22 @@ import { streamBlob } from './fs-blob-stream.js'
 import { commitIngests } from './fs-commit.js'
 import { guardedAsync, hasCode } from './fs-error.js'
 import { flushFiles } from './fs-flush.js'
-import { ensureFolder, PRIVATE, syncFolder } from './fs-folder.js'
-import { FsIngest } from './fs-ingest.js'
+import { ensureFolder, KnownFolder, PRIVATE, syncFolder } from './fs-folder.js'
+import { ingestDataPath } from './fs-ingest-data.js'
 import { moveToQuarantine } from './fs-quarantine.js'
+import { stageBytes } from './fs-stage.js'
 
 /** Adapter: the blobs of an OCI image layout on a local disk, with the ingests beside them under .hearth/. */
 export class FsBlobStore implements BlobStore {
   readonly #root: string
-  /** Folders of what was staged and is not committed yet. */
+  readonly #ingests: KnownFolder
+  /** Files of what was staged and is not committed yet. */
   readonly #staged = new Map<Digest, Promise<string>>()
 
   /** @param root the cache's folder. Nothing is created before it is needed. */
   constructor(root: string) {
     this.#root = resolve(root)
+    this.#ingests = new KnownFolder(join(this.#root, INGEST_FOLDER), PRIVATE)
   }
 
   async stat(digest: Digest): Promise<BlobStat | undefined> {
@@ -56,8 +59,8 @@ export class FsBlobStore implements BlobStore {
 
   async ingestPath(digest: Digest): Promise<string> {
     const path = this.#ingestFolder(digest)
+    await this.#ingests.ensure()
     await guardedAsync({ step: 'mkdir', path }, async () => {
-      await ensureFolder(dirname(path), PRIVATE)
       // A link planted here would lead the worker elsewhere; a file would stop it for ever.
       if (!(await isFolderOrAbsent(path))) await rm(path)
     })
@@ -80,8 +83,10 @@ export class FsBlobStore implements BlobStore {
 
   async commit(ingests: readonly ReadyIngest[]): Promise<readonly CommittedBlob[]> {
     const sealed = ingests.map(async (ingest) => {
-      const folder = (await this.#staged.get(ingest.digest)) ?? this.#ingestFolder(ingest.digest)
-      return { ...ingest, folder }
+      const data = await this.#staged.get(ingest.digest)
+      if (data !== undefined) return { ...ingest, data }
+      const folder = this.#ingestFolder(ingest.digest)
+      return { ...ingest, data: ingestDataPath(folder), folder }
     })
     const committed = await commitIngests(this.#root, await Promise.all(sealed))
     for (const { digest } of committed) this.#staged.delete(digest)
@@ -112,18 +117,12 @@ export class FsBlobStore implements BlobStore {
     return join(this.#root, INGEST_FOLDER, digestFileName(digest))
   }
 
-  /** In a folder of its own: whoever stages holds no claim, and another process may stage the same bytes. */
+  /** Under a name of its own: whoever stages holds no claim, and another process may stage the same bytes. */
   async #write(digest: Digest, bytes: Uint8Array): Promise<string> {
-    const folder = `${this.#ingestFolder(digest)}.${globalThis.crypto.randomUUID()}`
-    // It is never resumed, so no boot has to vouch for it.
-    const ingest = FsIngest.open(folder, { digest, size: bytes.length, boot: '' })
-    try {
-      ingest.write(0, bytes)
-      await ingest.seal('full')
-    } finally {
-      await ingest.close()
-    }
-    return folder
+    const path = `${this.#ingestFolder(digest)}.${globalThis.crypto.randomUUID()}`
+    await this.#ingests.ensure()
+    await stageBytes(path, bytes)
+    return path
   }
 
   async #unlink(path: string): Promise<void> {

@@ -7,7 +7,7 @@ import type { Digest } from '../oci/digest.js'
 import { CLAIMS_FOLDER, digestFileName } from '../oci/image-layout.js'
 import type { Claim, Claims } from './blob-store.js'
 import { guardedAsync } from './fs-error.js'
-import { ensureFolder, PRIVATE } from './fs-folder.js'
+import { KnownFolder, PRIVATE } from './fs-folder.js'
 
 // A download takes long: looking for its end must not cost CPU, and many waiters must not look in step.
 const MIN_DELAY_MS = 20
@@ -17,17 +17,17 @@ type ClaimOptions = NonNullable<Parameters<Claims['claim']>[1]>
 
 /** Adapter: one OFD lock per digest in flight, which the kernel frees when its holder dies. */
 export class FsClaims implements Claims {
-  readonly #folder: string
+  readonly #folder: KnownFolder
 
   /** @param root the cache's folder. */
   constructor(root: string) {
-    this.#folder = join(resolve(root), CLAIMS_FOLDER)
+    this.#folder = new KnownFolder(join(resolve(root), CLAIMS_FOLDER), PRIVATE)
   }
 
   /** The claim, or undefined when someone has it. */
   async tryClaim(digest: Digest): Promise<Claim | undefined> {
-    await ensureFolder(this.#folder, PRIVATE)
-    const path = join(this.#folder, digestFileName(digest))
+    await this.#folder.ensure()
+    const path = join(this.#folder.path, digestFileName(digest))
     const lock = await tryLock(path)
     return lock && claimOf(path, lock)
   }

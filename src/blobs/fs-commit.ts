@@ -7,12 +7,12 @@ import type { CommittedBlob, ReadyIngest } from './blob-store.js'
 import { removeCheckpoints } from './fs-checkpoint-file.js'
 import { guardedAsync, hasCode } from './fs-error.js'
 import { ensureFolder, READABLE, syncFolder } from './fs-folder.js'
-import { ingestDataPath } from './fs-ingest-data.js'
 import { moveToQuarantine } from './fs-quarantine.js'
 
-/** A sealed ingest and its folder. */
+/** A sealed ingest: where its bytes are, and the folder that goes with them, if they have one of their own. */
 export interface SealedIngest extends ReadyIngest {
-  readonly folder: string
+  readonly data: string
+  readonly folder?: string
 }
 
 /**
@@ -32,7 +32,7 @@ export async function commitIngests(root: string, ingests: readonly SealedIngest
   // changed, an fsync costs next to nothing.
   const parents = folders.size > 0 ? [root, join(root, BLOBS_FOLDER)] : []
   for (const folder of [...parents, ...folders]) await syncFolder(folder)
-  await Promise.all(distinct.map(({ folder }) => removeIngest(folder)))
+  await Promise.all(distinct.map(({ folder }) => folder !== undefined && removeIngest(folder)))
   return found.map(({ ingest, stat }) => ({ digest: ingest.digest, size: stat.size, mtimeMs: stat.mtimeMs }))
 }
 
@@ -46,7 +46,7 @@ interface Found {
 
 async function inspect(root: string, ingest: SealedIngest): Promise<Found> {
   const target = join(root, blobPath(ingest.digest))
-  const staged = await lstatIfAny(ingestDataPath(ingest.folder))
+  const staged = await lstatIfAny(ingest.data)
   const stat = staged ?? (await lstatIfAny(target))
   const { digest, size: expected } = ingest
   if (!stat?.isFile()) throw new HearthError('BLOB_UNKNOWN', `nothing is staged for ${digest}`, { digest })
@@ -58,7 +58,7 @@ async function inspect(root: string, ingest: SealedIngest): Promise<Found> {
 }
 
 async function moveIntoPlace(root: string, { ingest, target }: Found): Promise<void> {
-  const data = ingestDataPath(ingest.folder)
+  const { data } = ingest
   await guardedAsync({ step: 'rename', path: target }, async () => {
     try {
       await rename(data, target)
@@ -75,15 +75,22 @@ async function moveIntoPlace(root: string, { ingest, target }: Found): Promise<v
 
 async function removeIngest(folder: string): Promise<void> {
   await guardedAsync({ step: 'remove', path: folder }, async () => {
-    try {
-      removeCheckpoints(folder)
-      await rmdir(folder)
-    } catch (error) {
-      if (hasCode(error, 'ENOENT')) return
-      if (!hasCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR')) throw error
-      await rm(folder, { recursive: true, force: true })
-    }
+    // A small blob's is empty now.
+    if (await isEmptyFolderGone(folder)) return
+    removeCheckpoints(folder)
+    if (!(await isEmptyFolderGone(folder))) await rm(folder, { recursive: true, force: true })
   })
+}
+
+async function isEmptyFolderGone(folder: string): Promise<boolean> {
+  try {
+    await rmdir(folder)
+    return true
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return true
+    if (!hasCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR')) throw error
+    return false
+  }
 }
 
 async function lstatIfAny(path: string): Promise<Stats | undefined> {

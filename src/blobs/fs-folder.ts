@@ -11,6 +11,27 @@ export async function ensureFolder(path: string, mode: number): Promise<void> {
   await guardedAsync({ step: 'mkdir', path }, () => mkdir(path, { recursive: true, mode }))
 }
 
+/** A folder that is made once for all who need it: asking the disk each time cost more than what was done in it. */
+export class KnownFolder {
+  readonly path: string
+  readonly #mode: number
+  #made: Promise<void> | undefined
+
+  constructor(path: string, mode: number) {
+    this.path = path
+    this.#mode = mode
+  }
+
+  /** Creates it with its parents, if that was not done yet. What removes it meanwhile is not expected to. */
+  ensure(): Promise<void> {
+    this.#made ??= ensureFolder(this.path, this.#mode).catch((error: unknown) => {
+      this.#made = undefined
+      throw error
+    })
+    return this.#made
+  }
+}
+
 /**
  * Makes creations, renames and removals in this folder survive a power cut. A folder that is gone needs none.
  * @throws HearthError STORE_FAILED when the disk refused.

@@ -24,7 +24,15 @@ export interface IngestOptions extends IngestTarget {
 export interface OpenData {
   readonly file: number
   readonly checkpoint: Checkpoint
+  /** Whether a state on disk vouches for the bytes: else a crash leaves nothing that is trusted. */
+  readonly recorded: boolean
 }
+
+/**
+ * Up to this size a new ingest has no state on disk before it is closed half-way: a crash may cost so much. For a small
+ * blob, making, renaming and removing that file took longer than writing the blob.
+ */
+export const UNRECORDED_BYTES = 1024 * 1024
 
 const { O_RDWR, O_RDONLY, O_CREAT, O_EXCL, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants
 
@@ -37,6 +45,7 @@ export function ingestDataPath(folder: string): string {
 export function openData(folder: string, options: IngestOptions): OpenData {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const opened = resume(folder, options) ?? startOver(folder, options)
+  if (!opened.recorded) return opened
   try {
     writeCheckpoint(folder, opened.checkpoint)
   } catch (error) {
@@ -65,7 +74,7 @@ function startOver(folder: string, options: IngestOptions): OpenData {
   removeCheckpoints(folder)
   rmSync(path, { recursive: true, force: true })
   const file = openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
-  return { file, checkpoint: emptyCheckpoint(options, options.boot) }
+  return { file, checkpoint: emptyCheckpoint(options, options.boot), recorded: options.size > UNRECORDED_BYTES }
 }
 
 function resume(folder: string, options: IngestOptions): OpenData | undefined {
@@ -81,7 +90,7 @@ function resume(folder: string, options: IngestOptions): OpenData | undefined {
   const checkpoint = resumed(found, { boot: options.boot, length: stat.size })
   // Else the file's length would go on claiming bytes that are not trusted in this boot.
   if (checkpoint.appending) ftruncateSync(file, contiguousPrefix(checkpoint.written))
-  return { file, checkpoint }
+  return { file, checkpoint, recorded: true }
 }
 
 /** Never follows a link, never waits on a pipe. */

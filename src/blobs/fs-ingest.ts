@@ -1,4 +1,15 @@
-import { closeSync, constants, fchmodSync, fdatasync, fsync, openSync, readSync, rmSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fdatasync,
+  fsync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
 import { promisify } from 'node:util'
 import { HearthError, isHearthError } from '../errors.js'
 import {
@@ -27,6 +38,8 @@ export class FsIngest {
   readonly #path: string
   #file: number
   #checkpoint: Checkpoint
+  /** Whether a state on disk vouches for the bytes. */
+  #recorded: boolean
   /** The flush under way, in a form that never rejects. */
   #flushing: Promise<void> | undefined
 
@@ -43,11 +56,12 @@ export class FsIngest {
     )
   }
 
-  private constructor(folder: string, { file, checkpoint }: OpenData) {
+  private constructor(folder: string, { file, checkpoint, recorded }: OpenData) {
     this.#folder = folder
     this.#path = ingestDataPath(folder)
     this.#file = file
     this.#checkpoint = checkpoint
+    this.#recorded = recorded
   }
 
   /** The extents that hold bytes of this blob: what an earlier run left and what this one wrote. */
@@ -89,7 +103,7 @@ export class FsIngest {
 
   /** Records what is written against the death of this process. Free for a single stream: its length says it already. */
   checkpoint(): void {
-    if (!this.#checkpoint.appending) this.#record()
+    if (!this.#checkpoint.appending || !this.#recorded) this.#record()
   }
 
   /**
@@ -110,9 +124,12 @@ export class FsIngest {
 
   /** Throws away every byte and begins again from zero. Not while a flush is under way. */
   restart(): void {
-    guarded({ step: 'truncate', path: this.#path }, () => emptyData(this.#folder, this.#open()))
+    guarded({ step: 'truncate', path: this.#path }, () => {
+      if (this.#recorded) emptyData(this.#folder, this.#open())
+      else ftruncateSync(this.#open(), 0)
+    })
     this.#checkpoint = emptyCheckpoint(this.#checkpoint, this.#checkpoint.boot)
-    this.#record()
+    if (this.#recorded) this.#record()
   }
 
   /**
@@ -124,7 +141,7 @@ export class FsIngest {
     await this.#flushing
     const file = this.#open()
     this.#checkComplete()
-    this.checkpoint()
+    if (this.#recorded) this.checkpoint()
     await this.#orAbandon('seal', async () => {
       fchmodSync(file, 0o444)
       // Not fdatasync: the mode changed too.
@@ -147,6 +164,7 @@ export class FsIngest {
   }
 
   async #flush(file: number): Promise<void> {
+    if (!this.#recorded) this.#record()
     const { written } = this.#checkpoint
     await this.#orAbandon('fsync', () => syncData(file))
     this.#checkpoint = { ...this.#checkpoint, synced: union(this.#checkpoint.synced, written) }
@@ -189,6 +207,7 @@ export class FsIngest {
 
   #record(): void {
     guarded({ step: 'record', path: this.#path }, () => writeCheckpoint(this.#folder, this.#checkpoint))
+    this.#recorded = true
   }
 
   #open(): number {

@@ -1,10 +1,11 @@
-import { appendFile, readdir, readFile, rm } from 'node:fs/promises'
+import { appendFileSync } from 'node:fs'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type Lock, tryLock } from '../lock/fs-lock.js'
 import { type Digest, isDigest } from '../oci/digest.js'
 import { LEASES_FOLDER } from '../oci/image-layout.js'
 import type { Leases } from './blob-store.js'
-import { guardedAsync, hasCode } from './fs-error.js'
+import { guarded, guardedAsync, hasCode } from './fs-error.js'
 import { ensureFolder, PRIVATE } from './fs-folder.js'
 
 /** The file of this process: locked as long as the lease lasts. */
@@ -32,7 +33,7 @@ export class FsLeases implements Leases {
     if (added.length === 0) return
     const { path } = await this.#ownFile()
     // One write: lines of two calls never mix.
-    await guardedAsync({ step: 'write', path }, () => appendFile(path, added.map((digest) => `${digest}\n`).join('')))
+    guarded({ step: 'write', path }, () => appendFileSync(path, added.map((digest) => `${digest}\n`).join('')))
     for (const digest of added) this.#digests.add(digest)
   }
 

@@ -1,5 +1,4 @@
-import { constants } from 'node:fs'
-import { type FileHandle, open, stat } from 'node:fs/promises'
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, statSync, writeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HearthError } from '../errors.js'
 
@@ -52,14 +51,15 @@ export async function acquireLock(path: string, options: AcquireOptions): Promis
     const lock = await tryLock(path, options)
     if (lock !== undefined) return lock
     const left = deadline - performance.now()
-    if (left <= 0) throw busy(await readHolder(path))
+    if (left <= 0) throw busy(readHolder(path))
     const ceiling = Math.min(MAX_DELAY_MS, MIN_DELAY_MS * 2 ** Math.min(attempt, 10))
     await pause(Math.min(left, MIN_DELAY_MS + Math.random() * ceiling), path, signal)
   }
 }
 
 /**
- * The lock, or undefined when someone else has it.
+ * The lock, or undefined when someone else has it. Its half a dozen calls are synchronous: each takes some microseconds,
+ * and by way of libuv's threads they cost 0.2 ms of a processor instead of 0.03, for every blob that is claimed.
  * @throws HearthError STORE_READ_ONLY or STORE_FAILED when the file cannot be opened or locked.
  */
 export async function tryLock(path: string, options: LockOptions = {}): Promise<Lock | undefined> {
@@ -67,46 +67,48 @@ export async function tryLock(path: string, options: LockOptions = {}): Promise<
   // Loaded by the first lock: who only reads a cache needs no native code.
   const { tryLock: tryLockDescriptor } = await import('fs-native-extensions')
   for (;;) {
-    const file = await openLockFile(path)
+    const file = new LockFile(path)
     try {
-      if (!tryLockDescriptor(file.fd, { shared: mode === 'shared' })) return void (await file.close())
-      if (await isStillThere(path, file)) {
-        if (mode === 'exclusive' && sign) await writeHolder(file)
-        return lockOf(file)
+      if (!tryLockDescriptor(file.descriptor, { shared: mode === 'shared' })) return void file.close()
+      if (isStillThere(path, file.descriptor)) {
+        if (mode === 'exclusive' && sign) writeHolder(file.descriptor)
+        return { release: async () => file.close() }
       }
       // The holder before us removed the file: our lock is on a name that nobody can open any more.
-      await file.close()
+      file.close()
     } catch (error) {
-      await file.close()
+      file.close()
       throw lockFailure(error, path)
     }
   }
 }
 
-function lockOf(file: FileHandle): Lock {
-  let released: Promise<void> | undefined
-  return {
-    release: () => {
-      // Closing the only descriptor of the open file ends its lock.
-      released ??= file.close()
-      return released
-    },
+/** An open lock file, created when missing. Closing its only descriptor ends the lock. */
+class LockFile {
+  readonly descriptor: number
+  #isOpen = true
+
+  constructor(path: string) {
+    try {
+      // Exclusive locks need a writable descriptor. O_NOFOLLOW: a planted link must not make us write elsewhere.
+      this.descriptor = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
+    } catch (error) {
+      throw lockFailure(error, path)
+    }
+  }
+
+  /** Idempotent: a number that was closed may be another file's by now. */
+  close(): void {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    closeSync(this.descriptor)
   }
 }
 
-async function openLockFile(path: string): Promise<FileHandle> {
+function isStillThere(path: string, descriptor: number): boolean {
+  const ours = fstatSync(descriptor)
   try {
-    // Exclusive locks need a writable descriptor. O_NOFOLLOW: a planted link must not make us write elsewhere.
-    return await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
-  } catch (error) {
-    throw lockFailure(error, path)
-  }
-}
-
-async function isStillThere(path: string, file: FileHandle): Promise<boolean> {
-  const ours = await file.stat()
-  try {
-    const there = await stat(path)
+    const there = statSync(path)
     return ours.ino === there.ino && ours.dev === there.dev
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return false
@@ -115,25 +117,26 @@ async function isStillThere(path: string, file: FileHandle): Promise<boolean> {
 }
 
 /** For people alone, so neither synced nor trusted. First the line, then the cut: a reader sees a whole first line. */
-async function writeHolder(file: FileHandle): Promise<void> {
+function writeHolder(descriptor: number): void {
   const line = `${process.pid}\n`
   try {
-    await file.write(line, 0)
-    await file.truncate(line.length)
+    writeSync(descriptor, line, 0)
+    ftruncateSync(descriptor, line.length)
   } catch (error) {
     // On a full disk the lock still works, and removing images needs it.
     if (errnoOf(error) !== 'ENOSPC') throw error
   }
 }
 
-async function readHolder(path: string): Promise<LockHolder> {
-  const file = await openLockFile(path)
+function readHolder(path: string): LockHolder {
+  const file = new LockFile(path)
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(32), 0, 32, 0)
+    const buffer = Buffer.alloc(32)
+    const bytesRead = readSync(file.descriptor, buffer, 0, buffer.length, 0)
     const pid = Number(/^(\d{1,10})\n/.exec(buffer.toString('latin1', 0, bytesRead))?.[1])
     return pid > 0 ? { pid } : {}
   } finally {
-    await file.close()
+    file.close()
   }
 }
 

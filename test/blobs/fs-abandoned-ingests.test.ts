@@ -45,13 +45,15 @@ describe('removing abandoned ingests', () => {
 
   it('takes what was staged without a claim only when that is long ago', async () => {
     const name = `${digestFileName((await aBlob('staged')).digest)}.1234`
-    const folder = await anIngest(name)
+    const file = join(root, INGEST_FOLDER, name)
+    await mkdir(join(root, INGEST_FOLDER), { recursive: true })
+    await writeFile(file, Buffer.alloc(4096, 1))
     const now = Date.now()
-    await removeAbandonedIngests(root, now)
+    assert.equal(await removeAbandonedIngests(root, now), 0)
     assert.deepEqual(await left(), [name])
     const longAgo = (now - HOUR_MS) / 1000 - 1
-    await utimes(folder, longAgo, longAgo)
-    await removeAbandonedIngests(root, now)
+    await utimes(file, longAgo, longAgo)
+    assert.equal(await removeAbandonedIngests(root, now), 4096)
     assert.deepEqual(await left(), [])
   })
 

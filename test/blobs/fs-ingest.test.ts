@@ -18,6 +18,7 @@ import { join } from 'node:path'
 import { beforeEach, describe, it } from 'node:test'
 import { contiguousPrefix } from '../../src/blobs/checkpoint.js'
 import { FsIngest } from '../../src/blobs/fs-ingest.js'
+import { UNRECORDED_BYTES } from '../../src/blobs/fs-ingest-data.js'
 import { isHearthError } from '../../src/errors.js'
 import { aBlob } from '../support/a-blob.js'
 import { aPipe } from '../support/a-pipe.js'
@@ -28,7 +29,8 @@ import { tempDir } from '../support/temp-dir.js'
 const scratch = await tempDir()
 const newFolder = () => mkdtemp(join(scratch, 'test-'))
 
-const SIZE = 64 * 1024
+/** Large enough to be recorded from the beginning. */
+const SIZE = 2 * UNRECORDED_BYTES
 const blob = await aBlob('the bytes of a layer, ', SIZE)
 const one = { digest: blob.digest, size: SIZE, boot: 'one' }
 const two = { ...one, boot: 'two' }
@@ -298,6 +300,47 @@ describe('FsIngest', () => {
       assert.equal(existsSync(folder), false)
     })
   }
+
+  describe('of a small blob', () => {
+    const small = { ...one, size: UNRECORDED_BYTES }
+
+    it('is its bytes and nothing else from the beginning to the end', async () => {
+      const ingest = FsIngest.open(folder, small)
+      ingest.write(0, part(0, small.size))
+      assert.deepEqual(readdirSync(folder), ['data'])
+      await ingest.seal('full')
+      assert.deepEqual(readdirSync(folder), ['data'])
+    })
+
+    it('is begun again after a crash, whatever the crash left', () => {
+      FsIngest.open(folder, small).write(0, part(0, 1000))
+      assert.deepEqual(FsIngest.open(folder, small).trusted, [])
+      assert.equal(statSync(dataPath()).size, 0)
+    })
+
+    it('is resumed after it was closed, or came in pieces', async () => {
+      const closed = FsIngest.open(folder, small)
+      closed.write(0, part(0, 1000))
+      await closed.close()
+      const holed = FsIngest.open(folder, small)
+      assert.deepEqual(holed.trusted, [[0, 1000]])
+      holed.write(2000, part(2000, 3000))
+      await holed.close()
+      assert.deepEqual(FsIngest.open(folder, small).trusted, [
+        [0, 1000],
+        [2000, 3000],
+      ])
+    })
+
+    it('can be begun again from zero', async () => {
+      const ingest = FsIngest.open(folder, small)
+      ingest.write(0, part(0, 1000))
+      ingest.restart()
+      ingest.write(0, part(0, small.size))
+      await ingest.seal('relaxed')
+      assert.deepEqual(readFileSync(dataPath()), Buffer.from(part(0, small.size)))
+    })
+  })
 
   for (const umask of [0o000, 0o077]) {
     it(`keeps unverified bytes private under umask ${umask.toString(8).padStart(3, '0')}`, async () => {
