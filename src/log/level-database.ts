@@ -6,6 +6,7 @@ import { FORMAT_FILE, LOG_FOLDER } from '../oci/image-layout.js'
 import { errnoOf, storeFailure } from './fs-failure.js'
 import { syncFolder } from './fs-sync-folder.js'
 import { EMPTY_SUMMARY, HIGHEST_KEY, LOWEST_KEY, sealSummary } from './level-format.js'
+import { checkReadable } from './level-preflight.js'
 import { logCorrupt } from './record.js'
 
 export type Database = Level<string, string>
@@ -22,6 +23,7 @@ export async function openDatabase(root: string): Promise<Database> {
   const folder = join(root, LOG_FOLDER)
   // LevelDB would leave its LOCK and LOG files behind in a folder without a database.
   if (!(await exists(join(folder, 'CURRENT')))) throw await missing(root)
+  await checkReadable(folder)
   const database: Database = new Level(folder, { ...ENCODING, createIfMissing: false })
   try {
     await database.open()

@@ -1,7 +1,7 @@
 import { mkdir, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { HearthError } from '../errors.js'
-import { acquireLock } from '../lock/fs-lock.js'
+import { acquireLock, type Lock } from '../lock/fs-lock.js'
 import { errnoOf, storeFailure } from '../log/fs-failure.js'
 import { syncFolder } from '../log/fs-sync-folder.js'
 import { LevelEventLog } from '../log/level-event-log.js'
@@ -55,9 +55,7 @@ export async function openOrInit(path: string, options: InitOptions): Promise<Ca
   try {
     return (await readFormat(root)) ?? (await init(root, options))
   } finally {
-    // Those who wait for the lock notice that its file is another one, and find format.json.
-    await rm(initLock(root), { force: true })
-    await lock.release()
+    await unlockInit(root, lock)
   }
 }
 
@@ -147,6 +145,17 @@ function lockInit(root: string, timeoutMs: number) {
         },
       ),
   })
+}
+
+/** Those who wait for the lock notice that its file is another one, and find format.json. */
+async function unlockInit(root: string, lock: Lock): Promise<void> {
+  try {
+    await rm(initLock(root), { force: true })
+  } catch (error) {
+    throw storeFailure(error, `remove ${initLock(root)}`)
+  } finally {
+    await lock.release()
+  }
 }
 
 function initLock(root: string): string {

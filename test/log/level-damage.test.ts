@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { cp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, rename, rm, rmdir, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -148,6 +148,21 @@ describe('a damaged log', () => {
     await assert.rejects(LevelEventLog.init(root, PATIENT), (error) => isHearthError(error, 'LOG_CORRUPT'))
     assert.deepEqual(await readdir(join(root, LOG_FOLDER)), before)
     await rename(join(root, 'CURRENT'), join(root, LOG_FOLDER, 'CURRENT'))
+    assert.equal((await withLevelLog(root, (log) => readAll(log.read(0)))).length, 3)
+  })
+
+  it('is not lost when its write-ahead log cannot be read for a moment', async () => {
+    const root = await aLogOf(2)
+    await withLevelLog(root, (log) => log.append([blobCommitted('acknowledged')], 2))
+    const path = await writeAheadLog(root)
+    await rename(path, `${path}.aside`)
+    // LevelDB opens it, and its first read fails.
+    await mkdir(path)
+    await withLevelLog(root, (log) =>
+      assert.rejects(readAll(log.read(0)), (error) => isHearthError(error, 'STORE_FAILED')),
+    )
+    await rmdir(path)
+    await rename(`${path}.aside`, path)
     assert.equal((await withLevelLog(root, (log) => readAll(log.read(0)))).length, 3)
   })
 
