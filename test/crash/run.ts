@@ -2,6 +2,7 @@
  * `npm run crash -- PROGRAM [--seed N] [--points N] [--seconds N] [--only TEXT] [--replay TRIAL]`, or `--sample` for a little
  * of each. README.md says what each program shows. Ends with 1 when an invariant was broken.
  */
+import { faults } from './faults.js'
 import { kill } from './kill.js'
 import { power } from './power.js'
 import { type Amounts, type CrashOptions, parseOptions } from './support/options.js'
@@ -16,6 +17,7 @@ interface Program {
 const PROGRAMS: Readonly<Record<string, Program>> = {
   kill: { run: kill, sample: { points: 100, seconds: 0 }, long: { points: 10_000, seconds: 0 } },
   power: { run: power, sample: { points: 500, seconds: 0 }, long: { points: 5_000, seconds: 0 } },
+  faults: { run: faults, sample: { points: 80, seconds: 0 }, long: { points: 100_000, seconds: 0 } },
 }
 
 process.umask(0o022)

@@ -24,15 +24,15 @@ const BOOT = [
 ]
 
 /** Calls that change a file system, or make a change durable. */
-const MUTATIONS = (
+export const MUTATIONS = (
   'openat,write,pwrite64,writev,pwritev,rename,renameat,renameat2,fsync,fdatasync,unlink,unlinkat,mkdir,mkdirat,rmdir,' +
   'ftruncate,truncate,fallocate,link,linkat,symlink,symlinkat,chmod,fchmod,fchmodat,utimensat,copy_file_range,sendfile'
 ).split(',')
 
 export interface Injection {
   readonly syscall: string
-  /** The how-manieth call of it in whichever thread comes there first. */
-  readonly when: number
+  /** The how-manieth call of it in whichever thread comes there first; `3+` is the third and all after it. */
+  readonly when: number | string
   /** `signal=SIGKILL`, `error=ENOSPC`, `retval=3`. */
   readonly fault: string
 }

@@ -1,0 +1,150 @@
+/**
+ * The N-th system call fails: each command meets each error at each of its calls on the cache, once or from then on. It has
+ * to say so in words of its own, nothing that was acknowledged may be lost, and the same command has to succeed afterwards.
+ */
+import { rmSync } from 'node:fs'
+import type { Recorded } from '../../src/log/events.js'
+import { checkAfterwards } from './support/afterwards.js'
+import { checkLayout, readHistory } from './support/check.js'
+import type { CrashOptions } from './support/options.js'
+import { Oracle } from './support/oracle.js'
+import { Random } from './support/random.js'
+import { recoverAndCheck } from './support/recovery.js'
+import { Report } from './support/report.js'
+import { type Scenario, scenarios } from './support/scenarios.js'
+import { callsIn, hasStrace, MUTATIONS, siteOf, type TracedRun, traced } from './support/strace.js'
+import { CANARY, copyFolder, hearthHere, World } from './support/world.js'
+
+/** What the kernel may answer. Short writes are the full disk's: strace cannot make one that tells the truth. */
+const ERRORS: Readonly<Record<string, readonly string[]>> = {
+  openat: ['EMFILE', 'EACCES', 'EIO', 'ENOSPC'],
+  read: ['EIO'],
+  pread64: ['EIO'],
+  write: ['ENOSPC', 'EIO'],
+  pwrite64: ['ENOSPC', 'EIO'],
+  fsync: ['EIO', 'ENOSPC'],
+  fdatasync: ['EIO', 'ENOSPC'],
+  rename: ['EIO', 'ENOSPC', 'EACCES'],
+  mkdir: ['ENOSPC', 'EACCES'],
+  unlink: ['EIO', 'EACCES'],
+  rmdir: ['EIO', 'EACCES'],
+  ftruncate: ['EIO', 'ENOSPC'],
+  fchmod: ['EPERM', 'EIO'],
+}
+const SYSCALLS = [...MUTATIONS, 'read', 'pread64']
+
+interface Fault {
+  readonly scenario: Scenario
+  readonly syscall: string
+  /** As strace writes it: `7`, or `7+` for from then on. */
+  readonly when: string
+  readonly errno: string
+  readonly history: readonly Recorded[]
+}
+
+export async function faults(options: CrashOptions): Promise<number> {
+  const report = new Report(`the N-th system call fails (seed ${options.seed})`)
+  if (!hasStrace()) {
+    report.note('not run: strace is not installed')
+    return report.end()
+  }
+  const world = await World.open()
+  try {
+    const all = await everyFault(world, options)
+    const chosen = options.replay ? replayed(options.replay, all) : all.slice(0, options.points)
+    report.note(`${all.length} faults there are; ${chosen.length} were tried`)
+    for (const fault of chosen) await trial(world, fault, report)
+  } finally {
+    await world.close()
+  }
+  return report.end()
+}
+
+async function everyFault(world: World, { only = '', seed }: CrashOptions): Promise<readonly Fault[]> {
+  const random = new Random(seed)
+  const found: Fault[] = []
+  for (const scenario of await scenarios(world)) {
+    if (!scenario.name.includes(only)) continue
+    const [root, trace] = [world.path('cache'), world.path('trace')]
+    copyFolder(scenario.template, root)
+    const history = await readHistory(root)
+    copyFolder(scenario.template, root)
+    await traced([...scenario.argv, '--cache', root], { trace, syscalls: SYSCALLS, env: world.env })
+    const calls = callsIn(trace).filter(({ rest }) => rest.includes(root))
+    const distinct = new Map(calls.map((call) => [`${call.syscall} ${call.nth}`, call]))
+    for (const { syscall, nth } of distinct.values()) {
+      for (const errno of ERRORS[syscall] ?? []) {
+        const when = random.chance(0.3) ? `${nth}+` : `${nth}`
+        found.push({ scenario, syscall, when, errno, history })
+      }
+    }
+  }
+  return random.shuffled(found)
+}
+
+/** `SCENARIO:SYSCALL:WHEN:ERRNO`. */
+function replayed(words: string, all: readonly Fault[]): Fault[] {
+  const [name, syscall = '', when = '', errno = ''] = words.split(':')
+  const known = all.find(({ scenario }) => scenario.name === name)
+  if (known === undefined) throw new TypeError(`no such trial: ${words}`)
+  return [{ ...known, syscall, when, errno }]
+}
+
+async function trial(world: World, fault: Fault, report: Report): Promise<void> {
+  const { scenario, syscall, when, errno, history } = fault
+  const [root, trace] = [world.path('cache'), world.path('trace')]
+  copyFolder(scenario.template, root)
+  const oracle = new Oracle()
+  oracle.holds(scenario.before)
+  const intent = oracle.intend(scenario.changes)
+  const injection = { syscall, when, fault: `error=${errno}` }
+  const argv = [...scenario.argv, '--retries', '0', '--cache', root]
+  const run = await traced(argv, { trace, injection, syscalls: SYSCALLS, env: world.env })
+  const hit = callsIn(trace).filter(({ rest }) => rest.includes('(INJECTED)'))
+  const there = hit.length > 0 && hit.every(({ rest }) => rest.includes(root))
+  report.count('faults')
+  if (there) report.count('of them in the cache')
+  if (there && run.exitCode === 0) report.count('that the command got over')
+  if (run.exitCode === 0) oracle.acknowledge(intent)
+  const problems = there ? checkWords(run) : []
+  problems.push(...checkLayout(root, oracle), ...(await andThen(root, { world, scenario, oracle, history })))
+  rmSync(root, { recursive: true, force: true })
+  if (problems.length === 0) return
+  const place = hit[0] && siteOf(hit[0], root)
+  report.fail({
+    problems: [...problems, `exit code ${run.exitCode}: ${run.stderr.trim()}`],
+    trial: `${scenario.name}, ${errno} from ${place ?? syscall}`,
+    replay: `npm run crash -- faults --replay ${scenario.name}:${syscall}:${when}:${errno}`,
+  })
+}
+
+/** I10: a failure has one of hearth's own codes, and is no defect. */
+function checkWords({ exitCode, stdout, stderr }: TracedRun): string[] {
+  const problems: string[] = []
+  if ((stdout + stderr).includes(CANARY)) problems.push('I10: there is a secret in the output')
+  if (exitCode === null) problems.push('I10: it died of the fault')
+  else if (exitCode !== 0 && (!/hearth: [A-Z_]+: /.test(stderr) || /INTERNAL/.test(stderr))) {
+    problems.push('I10: it does not say what went wrong')
+  }
+  return problems
+}
+
+interface Surroundings {
+  readonly world: World
+  readonly scenario: Scenario
+  readonly oracle: Oracle
+  readonly history: readonly Recorded[]
+}
+
+async function andThen(root: string, { world, scenario, oracle, history }: Surroundings): Promise<readonly string[]> {
+  try {
+    const problems = await recoverAndCheck(root, oracle, history)
+    const exitCode = await hearthHere([...scenario.argv, '--cache', root])
+    if (exitCode !== 0 && scenario.argv[0] !== 'rm') problems.push(`I6: the command then ends with ${exitCode}`)
+    oracle.acknowledge(oracle.intend(scenario.changes))
+    problems.push(...checkLayout(root, oracle))
+    return [...problems, ...(await checkAfterwards(root, world, { tools: false }))]
+  } catch (error) {
+    return [`I6: ${error instanceof Error ? error.stack : error}`]
+  }
+}
