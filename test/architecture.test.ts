@@ -59,6 +59,7 @@ const ONLY_HERE: Readonly<Record<string, RegExp>> = {
   'node:events': /^src\/(?:pull\/abortable|calls)\.ts$|^src\/log\/level-/,
   'node:crypto': /^src\/oci\/hasher\.ts$/,
   // Computation as well.
+  fzstd: /^src\/exchange\/zstd\.ts$/,
   'node:zlib': /^src\/exchange\/|^src\/log\/level-/,
   'hash-wasm': /^src\/oci\/hasher\.ts$/,
   rxjs: /^src\/pull\//,

@@ -20,6 +20,14 @@ export async function* joined(...parts: readonly Bytes[]): Bytes {
   for (const part of parts) yield* part
 }
 
+/** The same bytes; `count` hears of the length of each chunk as it passes. */
+export async function* counted(source: Bytes, count: (length: number) => void): Bytes {
+  for await (const chunk of source) {
+    count(chunk.length)
+    yield chunk
+  }
+}
+
 /** All of it, in memory. @throws whatever `tooMany` gives, before more than `maxBytes` are kept. */
 export async function collectBytes(bytes: Bytes, maxBytes: number, tooMany: () => Error): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []

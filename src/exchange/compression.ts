@@ -1,6 +1,8 @@
-import { createGunzip, createGzip, type Gunzip, type Gzip } from 'node:zlib'
+import { createGunzip, createGzip } from 'node:zlib'
 import { archiveInvalid } from './archive-error.js'
-import { ByteReader, type Bytes, bytesOf, joined } from './bytes.js'
+import { ByteReader, type Bytes, bytesOf, counted, joined } from './bytes.js'
+import { through } from './zlib-stream.js'
+import { unzstd } from './zstd.js'
 
 export type Compression = 'none' | 'gzip' | 'zstd'
 
@@ -52,7 +54,7 @@ function expansion({ maxBytes, maxRatio, ratioFromBytes }: ExpansionLimits): Exp
 
 /**
  * A stream without its compression, whichever it has, or as it is when it has none.
- * @throws HearthError ARCHIVE_INVALID as {@link gunzip}.
+ * @throws HearthError ARCHIVE_INVALID when it is damaged, cut off, followed by anything else, or beyond the limits.
  */
 export async function* decompressed(source: Bytes, limits: ExpansionLimits = EXPANSION_LIMITS): Bytes {
   const reader = new ByteReader(source)
@@ -60,8 +62,7 @@ export async function* decompressed(source: Bytes, limits: ExpansionLimits = EXP
     const head = await reader.exactly(MAGIC_BYTES)
     const whole = joined(bytesOf(head), reader.rest())
     const compression = compressionOf(head)
-    if (compression === 'zstd') throw archiveInvalid('it is compressed with zstd, which hearth does not read here')
-    yield* compression === 'gzip' ? gunzip(whole, limits) : whole
+    yield* compression === 'none' ? whole : limited(whole, compression === 'gzip' ? inflate : unzstd, limits)
   } finally {
     await reader.close()
   }
@@ -71,15 +72,8 @@ export async function* decompressed(source: Bytes, limits: ExpansionLimits = EXP
  * The content of a gzip stream, of all its members.
  * @throws HearthError ARCHIVE_INVALID when it is damaged, cut off, followed by anything but zeros, or beyond the limits.
  */
-export async function* gunzip(source: Bytes, limits: ExpansionLimits = EXPANSION_LIMITS): Bytes {
-  const { check } = expansion(limits)
-  const stream = createGunzip({ chunkSize: CHUNK_BYTES })
-  let output = 0
-  for await (const chunk of through(stream, source)) {
-    output += chunk.length
-    check(stream.bytesWritten, output)
-    yield chunk
-  }
+export function gunzip(source: Bytes, limits: ExpansionLimits = EXPANSION_LIMITS): Bytes {
+  return limited(source, inflate, limits)
 }
 
 /** As gzip, the same bytes for the same content: no name, no time, always the same level. */
@@ -87,38 +81,19 @@ export function gzip(source: Bytes): Bytes {
   return through(createGzip({ level: 6, chunkSize: CHUNK_BYTES }), source)
 }
 
-/** Each chunk is let go of before the next one is asked for, as {@link Bytes} wants it. */
-async function* through(stream: Gunzip | Gzip, source: Bytes): Bytes {
-  let failure: unknown
-  const feeding = feed(stream, source).catch((error: unknown) => {
-    failure = error
-    stream.destroy()
+function inflate(source: Bytes): Bytes {
+  return through(createGunzip({ chunkSize: CHUNK_BYTES }), source)
+}
+
+async function* limited(source: Bytes, decode: (source: Bytes) => Bytes, limits: ExpansionLimits): Bytes {
+  const { check } = expansion(limits)
+  let [input, output] = [0, 0]
+  const ahead = counted(source, (bytes) => {
+    input += bytes
   })
-  try {
-    for await (const chunk of stream) yield chunk as Uint8Array
-  } catch (error) {
-    throw failure ?? invalidStream(error)
-  } finally {
-    stream.destroy()
-    await feeding
+  for await (const chunk of decode(ahead)) {
+    output += chunk.length
+    check(input, output)
+    yield chunk
   }
-}
-
-async function feed(stream: Gunzip | Gzip, source: Bytes): Promise<void> {
-  let taken = (): void => {}
-  // One that is destroyed never says that it has taken what it was given.
-  stream.once('close', () => taken())
-  for await (const chunk of source) {
-    await new Promise<void>((resolve) => {
-      taken = resolve
-      stream.write(chunk, () => resolve())
-    })
-    if (stream.destroyed) return
-  }
-  stream.end()
-}
-
-function invalidStream(error: unknown): unknown {
-  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
-  return code?.startsWith('Z_') ? archiveInvalid('it is no sound gzip stream', { errno: code }, error) : error
 }

@@ -47,6 +47,9 @@ export const TAR_TYPES = Object.freeze({
 /** What pax records say about a header's own fields. */
 export const PAX_FIELDS: ReadonlySet<string> = new Set(['path', 'linkpath', 'size', 'uid', 'gid', 'uname', 'gname'])
 
+/** Where a sparse file's pieces lie, in records. */
+export const PAX_SPARSE_MAP = 'GNU.sparse.map'
+
 /** Types after which no content follows, whatever size the header names. */
 export function isHeaderOnly(type: string): boolean {
   return type >= TAR_TYPES.link && type <= TAR_TYPES.fifo

@@ -1,5 +1,5 @@
 import { archiveInvalid } from './archive-error.js'
-import { byteString, checksumOf, isHeaderOnly, TAR_TYPES, type TarHeader } from './tar-header.js'
+import { byteString, checksumOf, isHeaderOnly, PAX_SPARSE_MAP, TAR_TYPES, type TarHeader } from './tar-header.js'
 
 const NONE: ReadonlyMap<string, string> = new Map()
 
@@ -25,7 +25,7 @@ export function parseTarHeader(block: Uint8Array): TarHeader {
     userName: textOf(block, 265, 32),
     groupName: textOf(block, 297, 32),
     size: isHeaderOnly(type) ? 0 : size,
-    mtime: numberOf(block, 136, 12, 'mtime'),
+    mtime: parseTarNumber(block, 136, 12, 'mtime'),
     deviceMajor: countOf(block, 329, 8, 'devmajor'),
     deviceMinor: countOf(block, 337, 8, 'devminor'),
     pax: NONE,
@@ -49,10 +49,17 @@ export function parsePax(bytes: Uint8Array): Map<string, string> {
     const record = byteString(bytes.subarray(blank + 1, end - 1))
     const equals = record.indexOf('=')
     if (equals < 1) throw invalidPax()
-    records.set(record.slice(0, equals), record.slice(equals + 1))
+    addRecord(records, record.slice(0, equals), record.slice(equals + 1))
     at = end
   }
   return records
+}
+
+/** The oldest form of GNU's sparse files repeats two records for each piece; the next one joined them to a list. */
+function addRecord(records: Map<string, string>, key: string, value: string): void {
+  const isPiece = key === 'GNU.sparse.offset' || key === 'GNU.sparse.numbytes'
+  const pieces = isPiece ? records.get(PAX_SPARSE_MAP) : undefined
+  records.set(isPiece ? PAX_SPARSE_MAP : key, pieces === undefined ? value : `${pieces},${value}`)
 }
 
 /**
@@ -103,13 +110,13 @@ function textOf(block: Uint8Array, from: number, length: number): string {
 }
 
 function countOf(block: Uint8Array, from: number, length: number, what: string): number {
-  const number = numberOf(block, from, length, what)
+  const number = parseTarNumber(block, from, length, what)
   if (number < 0) throw archiveInvalid(`a header has a negative ${what}`)
   return number
 }
 
 /** Octal digits, or, when the first bit is set, a number in base 256: GNU's way beyond eleven digits. */
-function numberOf(block: Uint8Array, from: number, length: number, what: string): number {
+export function parseTarNumber(block: Uint8Array, from: number, length: number, what: string): number {
   const field = block.subarray(from, from + length)
   const number = ((field[0] ?? 0) & 0x80) === 0 ? octalOf(byteString(field)) : Number(base256Of(field))
   if (Number.isSafeInteger(number)) return number
