@@ -27,6 +27,8 @@ export const ERRORS = {
   MANIFEST_TOO_LARGE: { retryable: false, exitCode: 4 },
   LAYOUT_INVALID: { retryable: false, exitCode: 4 },
   ARCHIVE_INVALID: { retryable: false, exitCode: 4 },
+  LAYER_INVALID: { retryable: false, exitCode: 4 },
+  LAYER_TOO_LARGE: { retryable: false, exitCode: 4 },
   VERIFY_FAILED: { retryable: false, exitCode: 4 },
   VERIFY_REPAIRED: { retryable: false, exitCode: 10 }, // all of it
   // The network, or the registry behind it.

@@ -8,7 +8,8 @@ import { isIndexType } from '../oci/media-type.js'
 import type { Platform } from '../oci/platform.js'
 import { blobReader } from './blob-reader.js'
 import type { ByteSink } from './bytes.js'
-import type { BlobReader, ExportedImage, ExportFormat, PlatformImage } from './exported-image.js'
+import type { BlobReader, ExportedImage, ExportFormat } from './exported-image.js'
+import { flatten } from './flatten.js'
 import { type LayoutTarget, writeDockerArchive, writeLayout } from './layout-files.js'
 import { planExport, type Selection, type StoredImage, singleOf } from './plan-export.js'
 import type { ExportReport } from './reports.js'
@@ -99,7 +100,7 @@ function archiveWriter(format: Exclude<ExportFormat, 'oci-dir'>, images: readonl
     case 'filesystem': {
       const [image] = images.map((each) => singleOf(each, 'a file system'))
       if (image === undefined) throw new TypeError('there is one image')
-      return (reader, sink) => writeFilesystem(image, reader, sink)
+      return (reader, sink) => flatten(image.manifest, { source: reader, sink })
     }
     default:
       return unreachable(format)
@@ -122,10 +123,6 @@ async function inTar(sink: ByteSink, write: (target: LayoutTarget) => Promise<vo
     },
   })
   await tar.finish()
-}
-
-async function writeFilesystem(_image: PlatformImage, _reader: BlobReader, _sink: ByteSink): Promise<void> {
-  throw new HearthError('OPTION_INVALID', 'filesystem is not written yet', { option: 'format' })
 }
 
 function reportOf(images: readonly ExportedImage[], format: ExportFormat): ExportReport {

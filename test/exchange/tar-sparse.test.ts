@@ -57,7 +57,10 @@ describe('a sparse file', () => {
         assert.ok(stdout.length < SIZE)
         const [found, ...others] = await expanded(bytesOf(stdout))
         assert.deepEqual([found?.header.name, found?.header.size, others], ['sparse', SIZE, []])
-        assert.deepEqual([...(found?.header.pax.keys() ?? [])].filter((key) => key.startsWith('GNU')), [])
+        assert.deepEqual(
+          [...(found?.header.pax.keys() ?? [])].filter((key) => key.startsWith('GNU')),
+          [],
+        )
         assert.ok(found?.content.equals(whole))
       })
     }
@@ -85,7 +88,11 @@ describe('a sparse file', () => {
       await assert.rejects(sparseOf({ map, size }, content), isInvalid, map)
     }
     for (const content of ['', '1\n0\n', 'x\n', `${'9'.repeat(600)}\n`]) {
-      await assert.rejects(sparseOf({ major: '1', minor: '0', realsize: '10' }, content), isInvalid, content.slice(0, 9))
+      await assert.rejects(
+        sparseOf({ major: '1', minor: '0', realsize: '10' }, content),
+        isInvalid,
+        content.slice(0, 9),
+      )
     }
   })
 

@@ -41,8 +41,14 @@ for (const [name, decode] of DECODERS) {
     it('reads every frame, and skips those to be skipped', async () => {
       const [a, b] = [zstdOf(Buffer.from('first, ')), zstdOf(Buffer.from('second'))]
       const skippable = aSkippableFrame(Buffer.alloc(300_000, 7))
-      assert.equal(await all(Buffer.concat([skippable, a, skippable, b, aSkippableFrame(Buffer.alloc(0))])), 'first, second')
-      assert.equal(await all(Buffer.concat([await fixture('lines.zst'), await fixture('lines-fast.zst')])), lines + lines)
+      assert.equal(
+        await all(Buffer.concat([skippable, a, skippable, b, aSkippableFrame(Buffer.alloc(0))])),
+        'first, second',
+      )
+      assert.equal(
+        await all(Buffer.concat([await fixture('lines.zst'), await fixture('lines-fast.zst')])),
+        lines + lines,
+      )
     })
 
     it('reads frames of hardly anything, and many of them', async () => {

@@ -1,5 +1,4 @@
 import { gzipSync } from 'node:zlib'
-import type { ByteSink } from '../../src/exchange/bytes.js'
 import { TAR_TYPES } from '../../src/exchange/tar-header.js'
 import { type TarHeaderInput, TarWriter } from '../../src/exchange/tar-writer.js'
 import type { Descriptor } from '../../src/oci/descriptor.js'
@@ -7,6 +6,7 @@ import type { Digest } from '../../src/oci/digest.js'
 import { digestBytes } from '../../src/oci/hasher.js'
 import type { Manifest } from '../../src/oci/manifest.js'
 import { OCI_CONFIG, OCI_LAYER, OCI_LAYER_GZIP, OCI_MANIFEST } from '../../src/oci/media-type.js'
+import { aSink } from './a-sink.js'
 
 /** An entry of a layer; its content is text or bytes. */
 export interface LayerEntry extends TarHeaderInput {
@@ -26,15 +26,9 @@ export const aFolder = (name: string, header: Partial<LayerEntry> = {}): LayerEn
 export const aSymlink = (name: string, linkName: string): LayerEntry => ({ name, type: TAR_TYPES.symlink, linkName })
 export const aLink = (name: string, linkName: string): LayerEntry => ({ name, type: TAR_TYPES.link, linkName })
 
-/** Keeps what is written. */
-export function aCollector(): ByteSink & { bytes(): Buffer } {
-  const chunks: Uint8Array[] = []
-  return { write: async (chunk) => void chunks.push(Buffer.from(chunk)), bytes: () => Buffer.concat(chunks) }
-}
-
 /** A layer's tar archive. */
 export async function aTar(entries: readonly LayerEntry[]): Promise<Buffer> {
-  const sink = aCollector()
+  const sink = aSink()
   const writer = new TarWriter(sink)
   for (const { content = '', ...header } of entries) {
     await writer.add(header, typeof content === 'string' ? Buffer.from(content, 'latin1') : content)

@@ -17,7 +17,8 @@ export function aZstdFrame(blocks: readonly ZstdBlock[], windowLog = 20): Buffer
 /** Bytes in blocks of the largest size. */
 export function zstdOf(bytes: Uint8Array): Buffer {
   const blocks: ZstdBlock[] = []
-  for (let at = 0; at < bytes.length || at === 0; at += 128 * 1024) blocks.push({ raw: bytes.subarray(at, at + 128 * 1024) })
+  for (let at = 0; at < bytes.length || at === 0; at += 128 * 1024)
+    blocks.push({ raw: bytes.subarray(at, at + 128 * 1024) })
   return aZstdFrame(blocks)
 }
 

@@ -1,0 +1,70 @@
+/**
+ * Random stacks of layers, flattened by hearth and unpacked by umoci. Not part of `npm test`: `npm run test:flatten`, as CI
+ * does. Each run takes new seeds; a failure is shrunk, and its seed and path are printed:
+ * `HEARTH_FLATTEN_SEED=… npm run test:flatten` repeats it.
+ */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import type { FileFacts } from '../support/gnu-tar.js'
+import { interop } from '../support/interop.js'
+import type { LayerEntry } from '../support/layer-entries.js'
+import { randomLayers, withoutImpossible } from '../support/random-layers.js'
+import { tempDir } from '../support/temp-dir.js'
+import { stackOf, twoViews } from '../support/umoci-unpack.js'
+
+const STACKS = 250
+const seed = Number(process.env.HEARTH_FLATTEN_SEED ?? Date.now() % 2 ** 31)
+/** What umoci writes where it forgets a time; nothing here is made as late. */
+const LATE = 1_700_000_000
+const isRoot = process.getuid?.() === 0
+const options = isRoot ? interop('umoci') : { skip: 'owners and devices need root' }
+
+/**
+ * umoci keeps the time of a folder in which it makes something, but not of one in which it makes folders that no entry
+ * describes, nor of these. Times of folders that are the clock's are not compared; all else is.
+ */
+function timeless(
+  facts: ReadonlyMap<string, FileFacts>,
+  other: ReadonlyMap<string, FileFacts>,
+): Map<string, FileFacts> {
+  return new Map(
+    [...facts].map(([path, fact]) => {
+      const found = other.get(path)
+      const forgotten = fact.type === '5' && (Number(fact.mtime) > LATE || Number(found?.mtime) > LATE)
+      return [path, forgotten ? { ...fact, mtime: 'forgotten' } : fact]
+    }),
+  )
+}
+
+async function compare(layers: readonly (readonly LayerEntry[])[], parent: string): Promise<boolean> {
+  const { ours, umocis } = await twoViews(await stackOf(layers), parent)
+  if (ours === undefined || umocis === undefined) {
+    assert.equal(ours === undefined, umocis === undefined, `only ${ours === undefined ? 'umoci' : 'hearth'} unpacks it`)
+    return false
+  }
+  assert.deepEqual(timeless(ours, umocis), timeless(umocis, ours))
+  return true
+}
+
+describe('a flattened file system, beside what umoci unpacks', { ...options, concurrency: 2 }, () => {
+  for (const half of [0, 1]) {
+    it(`is the same for ${STACKS} random stacks (seed ${seed + half})`, async () => {
+      const parent = await tempDir()
+      let unpacked = 0
+      const property = fc.asyncProperty(randomLayers, async (layers) => {
+        if (await compare(withoutImpossible(layers), parent)) unpacked += 1
+      })
+      await fc.assert(property, { numRuns: STACKS, seed: seed + half })
+      assert.ok(unpacked >= STACKS, `umoci unpacked ${unpacked}`)
+    })
+  }
+
+  it(`fails for the same stacks (seed ${seed})`, async () => {
+    const parent = await tempDir()
+    await fc.assert(
+      fc.asyncProperty(randomLayers, async (layers) => void (await compare(layers, parent))),
+      { numRuns: 50, seed },
+    )
+  })
+})
