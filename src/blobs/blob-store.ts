@@ -47,7 +47,7 @@ export interface BlobStore {
   /** Absolute path of the blob's file, for the workers. */
   pathOf(digest: Digest): string
   /**
-   * Absolute path of the folder in which this blob's ingest lives; created when missing. Idempotent. Assumes that the
+   * Absolute path of the folder in which this blob's ingest lives; it may not be there yet. Idempotent. Assumes that the
    * caller holds the blob's claim until the ingest is committed or left.
    */
   ingestPath(digest: Digest): Promise<string>

@@ -11,7 +11,7 @@ import { streamBlob } from './fs-blob-stream.js'
 import { commitIngests } from './fs-commit.js'
 import { guardedAsync, hasCode } from './fs-error.js'
 import { flushFiles } from './fs-flush.js'
-import { ensureFolder, KnownFolder, PRIVATE, syncFolder } from './fs-folder.js'
+import { KnownFolder, PRIVATE, syncFolder } from './fs-folder.js'
 import { ingestDataPath } from './fs-ingest-data.js'
 import { moveToQuarantine } from './fs-quarantine.js'
 import { stageBytes } from './fs-stage.js'
@@ -60,11 +60,8 @@ export class FsBlobStore implements BlobStore {
   async ingestPath(digest: Digest): Promise<string> {
     const path = this.#ingestFolder(digest)
     await this.#ingests.ensure()
-    await guardedAsync({ step: 'mkdir', path }, async () => {
-      // A link planted here would lead the worker elsewhere; a file would stop it for ever.
-      if (!(await isFolderOrAbsent(path))) await rm(path)
-    })
-    await ensureFolder(path, PRIVATE)
+    // A link planted here would lead the worker elsewhere; a file would stop it for ever.
+    if (!(await isFolderOrAbsent(path))) await guardedAsync({ step: 'remove', path }, () => rm(path))
     return path
   }
 
@@ -138,10 +135,12 @@ export class FsBlobStore implements BlobStore {
 }
 
 async function isFolderOrAbsent(path: string): Promise<boolean> {
-  try {
-    return (await lstat(path)).isDirectory()
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return true
-    throw error
-  }
+  return await guardedAsync({ step: 'read', path }, async () => {
+    try {
+      return (await lstat(path)).isDirectory()
+    } catch (error) {
+      if (hasCode(error, 'ENOENT')) return true
+      throw error
+    }
+  })
 }

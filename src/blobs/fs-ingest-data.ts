@@ -43,8 +43,8 @@ export function ingestDataPath(folder: string): string {
 
 /** Opens what is left in `folder`, or an empty ingest when that is nothing to be trusted; says on disk which of them. */
 export function openData(folder: string, options: IngestOptions): OpenData {
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const opened = resume(folder, options) ?? startOver(folder, options)
+  const isNew = mkdirSync(folder, { recursive: true, mode: 0o700 }) !== undefined
+  const opened = isNew ? begin(folder, options) : (resume(folder, options) ?? startOver(folder, options))
   if (!opened.recorded) return opened
   try {
     writeCheckpoint(folder, opened.checkpoint)
@@ -69,11 +69,14 @@ export function emptyData(folder: string, file: number): void {
 }
 
 function startOver(folder: string, options: IngestOptions): OpenData {
-  const path = ingestDataPath(folder)
   // State before data: a state file must never outlive the bytes it speaks of.
   removeCheckpoints(folder)
-  rmSync(path, { recursive: true, force: true })
-  const file = openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+  rmSync(ingestDataPath(folder), { recursive: true, force: true })
+  return begin(folder, options)
+}
+
+function begin(folder: string, options: IngestOptions): OpenData {
+  const file = openSync(ingestDataPath(folder), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
   return { file, checkpoint: emptyCheckpoint(options, options.boot), recorded: options.size > UNRECORDED_BYTES }
 }
 
