@@ -5,6 +5,7 @@
 import { faults } from './faults.js'
 import { kill } from './kill.js'
 import { power } from './power.js'
+import { rot } from './rot.js'
 import { type Amounts, type CrashOptions, parseOptions } from './support/options.js'
 
 interface Program {
@@ -18,6 +19,7 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
   kill: { run: kill, sample: { points: 100, seconds: 0 }, long: { points: 10_000, seconds: 0 } },
   power: { run: power, sample: { points: 500, seconds: 0 }, long: { points: 5_000, seconds: 0 } },
   faults: { run: faults, sample: { points: 80, seconds: 0 }, long: { points: 100_000, seconds: 0 } },
+  rot: { run: rot, sample: { points: 150, seconds: 0 }, long: { points: 3_000, seconds: 0 } },
 }
 
 process.umask(0o022)

@@ -81,7 +81,10 @@ function readIfAny(path: string): Buffer | undefined {
   try {
     return readFileSync(path)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return undefined
+    // A folder in a file's place.
+    if (code === 'EISDIR') return Buffer.from('a folder')
     throw error
   }
 }
