@@ -7,12 +7,12 @@ import { onStage } from '../support/stage.js'
 import { judge, standingOf, type Verdict } from '../support/target.js'
 
 const MIB = 1024 * 1024
-const { rounds, quick } = benchArguments({ rounds: 5, quickRounds: 1 })
-const scale = quick ? 8 : 1
+const run = benchArguments({ rounds: 5, quickRounds: 1 })
+const scale = run.quick ? 8 : 1
 const SHAPES = [
   { name: '1 layer of 1 GiB', layers: [1024], faster: 1.2 },
   { name: '8 layers of 96 MiB', layers: Array.from({ length: 8 }, () => 96), faster: 1 },
-]
+].map(({ name, ...shape }) => ({ ...shape, name: run.quick ? `${name}, divided by ${scale}` : name }))
 
 for (const { name, layers, faster } of SHAPES) {
   const images = [
@@ -24,9 +24,9 @@ for (const { name, layers, faster } of SHAPES) {
   ]
   await onStage({ images }, async (options) => {
     const relaxed = hearthPull('hearth --durability relaxed', ['--durability', 'relaxed'], options)
-    const standings = await contest([hearthPull('hearth', [], options), relaxed, ...peers(options)], rounds)
+    const standings = await contest([hearthPull('hearth', [], options), relaxed, ...peers(options)], run)
     const bench = `pull/cold-layers: ${name}`
-    reportStandings(bench, `${name}${quick ? `, all sizes divided by ${scale}` : ''}, loopback registry`, standings)
+    reportStandings(bench, `${name}, loopback registry`, standings)
     reportVerdicts(bench, ...verdicts(name, faster, standings))
   })
 }

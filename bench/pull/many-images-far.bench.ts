@@ -10,8 +10,8 @@ import { bestOf, judge } from '../support/target.js'
 
 const BENCH = 'pull/many-images-far'
 const ROUND_TRIP_MS = 50
-const { rounds, quick } = benchArguments({ rounds: 5, quickRounds: 1 })
-const images = manyImages(quick ? 5 : 40, APPLICATIONS)
+const run = benchArguments({ rounds: 5, quickRounds: 1 })
+const images = manyImages(run.quick ? 5 : 40, APPLICATIONS)
 const title = `${images.length} images, shared layers, cold, ${ROUND_TRIP_MS} ms round trip`
 
 await onStage({ images }, async ({ folder, registry, references: near }) => {
@@ -20,7 +20,7 @@ await onStage({ images }, async ({ folder, registry, references: near }) => {
     const references = near.map((reference) => reference.replace(registry.host, proxy.host))
     const options = { folder, references }
     const contestants = [hearthPull('hearth', [], options), ...peers(options), ...parallelPeers(8, options)]
-    const standings = await contest(contestants, rounds)
+    const standings = await contest(contestants, run)
     reportStandings(BENCH, title, standings)
     const best = bestOf(standings, RIVALS)
     const target = { work: title, against: best?.name ?? 'nobody', bound: 'at least', value: 8, unit: 'x' } as const

@@ -9,8 +9,8 @@ import { reportStandings, reportVerdicts } from '../support/report.js'
 import { onStage, withFolder } from '../support/stage.js'
 import { bestOf, judge } from '../support/target.js'
 
-const { rounds, quick } = benchArguments({ rounds: 5, quickRounds: 1 })
-const images = manyImages(quick ? 10 : 40, APPLICATIONS)
+const run = benchArguments({ rounds: 5, quickRounds: 1 })
+const images = manyImages(run.quick ? 5 : 40, APPLICATIONS)
 const work = `${images.length} images, shared layers, cold`
 
 await onStage({ images }, async ({ folder, references }) => {
@@ -38,7 +38,7 @@ async function compare(
   options: { readonly folder: string; readonly references: readonly string[] },
 ): Promise<void> {
   const contestants = [hearthPull('hearth', [], options), ...peers(options), ...parallelPeers(8, options)]
-  const standings = await contest(contestants, rounds)
+  const standings = await contest(contestants, run)
   reportStandings(bench, title, standings)
   const best = bestOf(standings, RIVALS)
   const target = { work: title, against: best?.name ?? 'nobody', bound: 'at least', value: 1.5, unit: 'x' } as const

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import type { BenchArguments } from './arguments.js'
 import { type Measurement, measure, median, percentile95 } from './measure.js'
 
 /** One tool at one task. `prepare` is not timed: it puts the disk back to where a run begins. */
@@ -23,12 +24,15 @@ export interface Standing {
 }
 
 /**
- * Lets all contestants run in turn, round after round, so that a machine that slows down slows all of them.
- * The first round warms files and page cache, and is not counted.
+ * Lets all contestants run in turn, round after round, so that a machine that slows down slows all of them. A round before
+ * them warms files and page cache, and is not counted; a quick contest goes without.
  */
-export async function contest(contestants: readonly Contestant[], rounds: number): Promise<Standing[]> {
+export async function contest(
+  contestants: readonly Contestant[],
+  { rounds, quick }: Pick<BenchArguments, 'rounds' | 'quick'>,
+): Promise<Standing[]> {
   const runs = new Map<string, Measurement[]>(contestants.map(({ name }) => [name, []]))
-  for (let round = 0; round <= rounds; round++) {
+  for (let round = quick ? 1 : 0; round <= rounds; round++) {
     for (const { name, command, prepare } of contestants) {
       if (command === undefined) continue
       await prepare()

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { type Contestant, onPath } from './contest.js'
 
 /** The program that users get. */
-const CLI = fileURLToPath(new URL('../../bundle/cli.js', import.meta.url))
+export const CLI = fileURLToPath(new URL('../../bundle/cli.js', import.meta.url))
 
 export interface ContestOptions {
   /** A folder for everyone's results, on the disk that is to be measured. */
@@ -69,7 +69,8 @@ function contestant(name: string, command: readonly string[] | undefined, option
   return { name, command, prepare }
 }
 
-function folderOf(name: string, { folder }: ContestOptions): string {
+/** Where a contestant puts its images. */
+export function folderOf(name: string, { folder }: ContestOptions): string {
   return join(folder, name.replace(/[^a-z0-9]+/g, '-'))
 }
 

@@ -10,6 +10,9 @@ export interface LayerSizes {
 
 /** A distribution and a runtime below, a program and its configuration above. */
 export const APPLICATIONS: LayerSizes = { shared: [8 * MIB, 2 * MIB], own: [MIB, 64 * KIB] }
+/** So little that the number of images decides, not their bytes. */
+export const TINY: LayerSizes = { shared: [256 * KIB, 64 * KIB], own: [32 * KIB, 4 * KIB] }
+
 const BASES = 5
 
 /** Images of four layers, for two platforms, on five different bases: what the images of a team look like. */

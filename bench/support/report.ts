@@ -57,5 +57,5 @@ function print(title: string, head: readonly string[], rows: readonly (readonly 
 }
 
 function round(value: number): string {
-  return value >= 100 ? value.toFixed(0) : value.toFixed(2)
+  return value >= 100 || Number.isInteger(value) ? value.toFixed(0) : value.toFixed(2)
 }

@@ -34,3 +34,8 @@ export function standingOf(standings: readonly Standing[], name: string): Standi
   if (standing === undefined) throw new TypeError(`nobody is called ${name}`)
   return standing
 }
+
+/** Targets of memory are in MB, measurements in MiB. */
+export function megabytes(mebibytes: number | undefined): number | undefined {
+  return mebibytes === undefined ? undefined : mebibytes * 1.048576
+}

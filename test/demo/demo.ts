@@ -105,6 +105,7 @@ async function asked(registry: SpawnedRegistry, work: () => Promise<void>): Prom
     blobs: now.blobs - before.blobs,
     tokens: now.tokens - before.tokens,
     connections: now.connections - before.connections,
+    bytes: now.bytes - before.bytes,
   }
 }
 

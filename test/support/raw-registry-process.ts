@@ -1,7 +1,8 @@
 /**
  * A raw registry in a process of its own, for benches and the demo: its work must not be counted as the client's.
  * Reads a {@link RegistrySpec} as one JSON line, prints where it listens and what it serves as another, then answers each
- * further line with its counters. Ends with its standard input, or on SIGTERM.
+ * further line with its counters: `counts`, or `hang BYTES`, which makes the next longer body stop there. Ends with its
+ * standard input, or on SIGTERM.
  */
 import { createInterface } from 'node:readline'
 import { anImage, type BuiltImage } from './an-image.js'
@@ -17,6 +18,7 @@ for await (const line of createInterface({ input: process.stdin })) {
     registry = await startRawRegistry(spec.options)
     print(await serve(registry, spec))
   } else {
+    if (line.startsWith('hang ')) hangOnce(registry, Number(line.slice('hang '.length)))
     print(countsOf(registry))
   }
 }
@@ -29,6 +31,16 @@ async function serve(registry: RawRegistry, spec: RegistrySpec): Promise<Registr
     images.push({ reference: registry.add(image, repository, tag), digest: image.root.digest, ...sizesOf(image) })
   }
   return { host: registry.host, images }
+}
+
+/** Not a step of a script for the next request: that may be for a small blob. */
+function hangOnce(site: RawRegistry, afterBytes: number): void {
+  let done = false
+  site.always({ kind: 'blob', method: 'GET' }, (answer) => {
+    if (done || answer.body.size <= afterBytes) return answer
+    done = true
+    return { ...answer, cutAfter: afterBytes, end: 'hang' }
+  })
 }
 
 function sizesOf(image: BuiltImage): Pick<ServedImage, 'platforms'> {
@@ -47,6 +59,7 @@ function countsOf(registry: RawRegistry): RegistryCounts {
     blobs: count('blob'),
     tokens: count('token'),
     connections: registry.connections.opened,
+    bytes: registry.bytesSent,
   }
 }
 

@@ -45,6 +45,7 @@ export class RawRegistry {
   readonly #sockets = new Set<Socket>()
   readonly #waiting = new Set<{ readonly match: Match; readonly resolve: (request: RecordedRequest) => void }>()
   #connections = 0
+  #sentBefore = 0
 
   constructor(server: Server, options: RawRegistryOptions) {
     this.#server = server
@@ -121,6 +122,11 @@ export class RawRegistry {
     return { opened: this.#connections, open: this.#sockets.size }
   }
 
+  /** Bytes given to the kernel on all connections, heads included. */
+  get bytesSent(): number {
+    return [...this.#sockets].reduce((sum, { bytesWritten }) => sum + bytesWritten, this.#sentBefore)
+  }
+
   /** Breaks all connections and stops listening. Idempotent. */
   async close(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy()
@@ -134,7 +140,10 @@ export class RawRegistry {
     this.#sockets.add(socket)
     const stream = this.#secure ? new TLSSocket(socket, { isServer: true, secureContext: this.#secure }) : socket
     const gone = new Promise((resolve) => socket.once('close', resolve))
-    gone.then(() => this.#sockets.delete(socket))
+    gone.then(() => {
+      this.#sockets.delete(socket)
+      this.#sentBefore += socket.bytesWritten
+    })
     // Peers go away in the middle; that is what half of the tests are about.
     socket.on('error', () => {})
     stream.on('error', () => socket.destroy())

@@ -18,7 +18,9 @@ describe('a registry in a process of its own', () => {
     const { body } = await ask(`http://${registry.host}/v2/team/app/manifests/1`)
     assert.deepEqual(body, image.blobs.get(image.root.digest))
     await ask(`http://${registry.host}/v2/team/app/blobs/${image.root.digest}`)
-    assert.deepEqual(await registry.counts(), { requests: 2, manifests: 1, blobs: 1, tokens: 0, connections: 2 })
+    const { bytes, ...counts } = await registry.counts()
+    assert.deepEqual(counts, { requests: 2, manifests: 1, blobs: 1, tokens: 0, connections: 2 })
+    assert.ok(bytes > 2 * body.length, String(bytes))
 
     await registry.stop()
     await assert.rejects(registry.counts())
@@ -28,5 +30,26 @@ describe('a registry in a process of its own', () => {
     const registry = await spawnRegistry({ images: [], options: { auth: { kind: 'bearer' } } })
     after(() => registry.stop())
     assert.equal((await ask(`http://${registry.host}/v2/`)).status, 401)
+  })
+
+  it('hangs once in a body that is long enough', async () => {
+    const layers = [{ bytes: 2000 }]
+    const image = await anImage({ layers })
+    const registry = await spawnRegistry({ images: [{ repository: 'a', tag: '1', layers }] })
+    after(() => registry.stop())
+    const blob = (digest: string | undefined) => ask(`http://${registry.host}/v2/a/blobs/${digest}`)
+    const { config, layers: [layer] = [] } = image.platforms.get('linux/amd64') ?? {}
+
+    await registry.hangOnce(1500)
+    assert.equal((await blob(config?.digest)).status, 200)
+    const hanging = fetch(`http://${registry.host}/v2/a/blobs/${layer?.digest}`, {
+      signal: AbortSignal.timeout(60_000),
+    })
+    const reader = (await hanging).body?.getReader()
+    let read = 0
+    while (read < 1500) read += (await reader?.read())?.value?.length ?? 0
+    assert.equal(read, 1500)
+    await reader?.cancel()
+    assert.equal((await blob(layer?.digest)).body.length, layer?.size)
   })
 })

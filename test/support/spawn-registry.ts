@@ -30,10 +30,14 @@ export interface RegistryCounts {
   readonly blobs: number
   readonly tokens: number
   readonly connections: number
+  /** Sent over all connections, heads included. */
+  readonly bytes: number
 }
 
 export interface SpawnedRegistry extends RegistryReady {
   counts(): Promise<RegistryCounts>
+  /** The next body of a blob that is longer than this stops there, and nothing more comes: the moment to kill a client. */
+  hangOnce(afterBytes: number): Promise<void>
   /** Resolves when the process is gone. Idempotent. */
   stop(): Promise<void>
 }
@@ -57,6 +61,7 @@ export async function spawnRegistry(spec: RegistrySpec): Promise<SpawnedRegistry
   return {
     ...ready,
     counts: async () => (await ask('counts')) as RegistryCounts,
+    hangOnce: async (afterBytes) => void (await ask(`hang ${afterBytes}`)),
     stop: async () => {
       child.stdin.end()
       await gone
