@@ -1,6 +1,14 @@
 import type { ExportFormat } from './exchange/exported-image.js'
 import type { ExportReport } from './exchange/reports.js'
-import type { Inspection, ListedReference, RemoveReport, VerifyProgress, VerifyReport } from './inventory/reports.js'
+import type {
+  Inspection,
+  ListedReference,
+  PinReport,
+  ReclaimReport,
+  RemoveReport,
+  VerifyProgress,
+  VerifyReport,
+} from './inventory/reports.js'
 import type { Recorded } from './log/events.js'
 import type { PullPolicy } from './options.js'
 import type { OnProgress } from './pull/progress.js'
@@ -56,6 +64,20 @@ export interface InspectOptions extends SignalOptions {}
 export interface RemoveOptions extends SignalOptions {
   /** Remove only what the registry still has under the same digest. */
   readonly publishedOnly?: boolean
+  /** Remove pinned references too. */
+  readonly force?: boolean
+}
+
+export interface ReclaimOptions extends SignalOptions {
+  /**
+   * Evict references, least recently used first, until the blobs take at most so many bytes. A blob that several share counts
+   * once. Pinned references stay, and those of running pulls.
+   */
+  readonly keepBytes?: number
+  /** Evict references that were not used for so long. With `keepBytes`: evict none that was used since. */
+  readonly keepNewerMs?: number
+  /** Remove nothing, only report. */
+  readonly dryRun?: boolean
 }
 
 export interface ExportOptions extends SignalOptions {
@@ -111,9 +133,9 @@ export interface Cache {
   list(options?: SignalOptions): Promise<readonly ListedReference[]>
   /** @throws HearthError REFERENCE_UNKNOWN when the cache does not have it. */
   inspect(reference: string, options?: InspectOptions): Promise<Inspection>
-  /** Removes references, and the blobs that no other reference needs. Unknown names are reported as kept. */
+  /** Removes references, and the blobs that no other reference needs. Unknown and pinned names are reported as kept. */
   remove(references: readonly string[], options?: RemoveOptions): Promise<RemoveReport>
-  /** Removes all references, and every blob and partial download that no running pull relies on. */
+  /** Removes all references but pinned ones, and every blob and partial download that no running pull relies on. */
   clean(options?: RemoveOptions): Promise<RemoveReport>
   /**
    * Writes images to an archive or a folder, the same bytes for the same images. Every blob is verified on the way. Nothing
@@ -121,6 +143,12 @@ export interface Cache {
    * @throws HearthError REFERENCE_UNKNOWN, PLATFORM_MISSING, BLOB_UNKNOWN …
    */
   export(references: string | readonly string[], options: ExportOptions): Promise<ExportReport>
+  /** Removes what nothing needs any more; with a budget also the references that were used least recently. */
+  reclaim(options?: ReclaimOptions): Promise<ReclaimReport>
+  /** Keeps references from being evicted, whatever images their names come to stand for, until {@link unpin}. Idempotent. */
+  pin(references: readonly string[], options?: SignalOptions): Promise<PinReport>
+  /** Idempotent. */
+  unpin(references: readonly string[], options?: SignalOptions): Promise<PinReport>
   /** The event log, oldest first. What other tools did since hearth last wrote is not in it yet. */
   history(options?: HistoryOptions): AsyncIterable<Recorded>
   /**

@@ -9,6 +9,7 @@ import type {
   InspectOptions,
   LockOptions,
   PullOptions,
+  ReclaimOptions,
   RemoveOptions,
   SignalOptions,
   VerifyOptions,
@@ -20,7 +21,14 @@ import type { Warming } from './cache/warming.js'
 import { Calls } from './calls.js'
 import type { ExportReport } from './exchange/reports.js'
 import { readHost } from './host/os-host.js'
-import type { Inspection, ListedReference, RemoveReport, VerifyReport } from './inventory/reports.js'
+import type {
+  Inspection,
+  ListedReference,
+  PinReport,
+  ReclaimReport,
+  RemoveReport,
+  VerifyReport,
+} from './inventory/reports.js'
 import { Lazy } from './lazy.js'
 import type { Recorded } from './log/events.js'
 import { type CacheOptions, resolveOptions } from './options.js'
@@ -102,6 +110,21 @@ class FolderCache implements Cache {
     })
   }
 
+  reclaim(options: ReclaimOptions = {}): Promise<ReclaimReport> {
+    return this.#calls.run(options, async (linked) => {
+      const { reclaimIn } = await import('./cache/reclaiming.js')
+      return await reclaimIn(this.#parts, linked)
+    })
+  }
+
+  pin(references: readonly string[], options: SignalOptions = {}): Promise<PinReport> {
+    return this.#setPins(references, true, options)
+  }
+
+  unpin(references: readonly string[], options: SignalOptions = {}): Promise<PinReport> {
+    return this.#setPins(references, false, options)
+  }
+
   async *history(options: HistoryOptions = {}): AsyncIterable<Recorded> {
     this.#calls.refuseStopped()
     const { historyOf } = await import('./cache/looking.js')
@@ -118,6 +141,13 @@ class FolderCache implements Cache {
   close(): Promise<void> {
     this.#closed ??= this.#close()
     return this.#closed
+  }
+
+  #setPins(references: readonly string[], pinned: boolean, options: SignalOptions): Promise<PinReport> {
+    return this.#calls.run(options, async ({ signal }) => {
+      const { setPinsIn } = await import('./cache/reclaiming.js')
+      return await setPinsIn(this.#parts, references, { pinned, signal })
+    })
   }
 
   async #close(): Promise<void> {

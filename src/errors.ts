@@ -20,6 +20,8 @@ export const ERRORS = {
   PLATFORM_MISSING: { retryable: false, exitCode: 3 },
   CACHE_MISSING: { retryable: false, exitCode: 3 },
   LOCK_MISSING: { retryable: false, exitCode: 3 },
+  // It is there, and is to stay.
+  REFERENCE_PINNED: { retryable: false, exitCode: 7 },
   // It is there, but it is not what it claims to be.
   DIGEST_MISMATCH: { retryable: true, exitCode: 4 },
   SIZE_MISMATCH: { retryable: true, exitCode: 4 },

@@ -7,6 +7,7 @@ export type {
   InspectOptions,
   LockOptions,
   PullOptions,
+  ReclaimOptions,
   RemoveOptions,
   SignalOptions,
   VerifyOptions,
@@ -18,9 +19,12 @@ export { ERRORS, type ErrorCode, type ErrorDetails, type Failure, HearthError, i
 export { EXPORT_FORMATS, type ExportFormat } from './exchange/exported-image.js'
 export type { ExportReport } from './exchange/reports.js'
 export type {
+  EvictedReference,
   InspectedNode,
   Inspection,
   ListedReference,
+  PinReport,
+  ReclaimReport,
   RemoveReport,
   VerifyProblem,
   VerifyProgress,

@@ -23,6 +23,8 @@ export interface BlobEntry {
   readonly path: string
   readonly digest?: Digest
   readonly size: number
+  /** When it was written, renamed or copied here, whatever modification time it was given: milliseconds since 1970. */
+  readonly changedMs: number
 }
 
 /** Port: bytes at rest. Presence here says nothing about truth; the log does (DESIGN section 7). */

@@ -1,11 +1,19 @@
 import type { Stats } from 'node:fs'
 import { lstat, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isDigest } from '../oci/digest.js'
+import { type Digest, isDigest } from '../oci/digest.js'
 import { CLAIMS_FOLDER, INGEST_FOLDER } from '../oci/image-layout.js'
 import { FsClaims } from './fs-claim.js'
 import { guardedAsync, hasCode } from './fs-error.js'
 import { ingestDataPath } from './fs-ingest-data.js'
+import type { SweepOptions, Swept } from './swept.js'
+
+export interface AbandonedOptions extends SweepOptions {
+  /** Partial downloads that were written to since are kept: the next pull goes on with them. Default 0: none are. */
+  readonly unusedForMs?: number
+  /** What running pulls count on. What they have staged is theirs, however long ago that was. */
+  readonly leased?: ReadonlySet<Digest>
+}
 
 /** Staging takes seconds; whoever staged this has died. */
 const STAGED_LONG_AGO_MS = 60 * 60 * 1000
@@ -13,29 +21,52 @@ const STAGED_LONG_AGO_MS = 60 * 60 * 1000
 /**
  * Removes partial downloads that no process goes on with at this moment: a pull writes to one only under its blob's claim,
  * which is held here meanwhile. With them goes what dead processes left of their claims. Idempotent.
- * @param now milliseconds since 1970.
- * @returns bytes that the files took.
  */
-export async function removeAbandonedIngests(root: string, now: number): Promise<number> {
+export async function removeAbandonedIngests(root: string, options: AbandonedOptions): Promise<Swept> {
   const claims = new FsClaims(root)
-  let freed = 0
+  let [count, bytes] = [0, 0]
   for (const name of await namesIn(join(root, INGEST_FOLDER))) {
-    const folder = join(root, INGEST_FOLDER, name)
-    const digest = name.replace('-', ':')
-    if (!isDigest(digest)) {
-      if (await isOlder(folder, now - STAGED_LONG_AGO_MS)) freed += await remove(folder)
-      continue
-    }
-    const claim = await claims.tryClaim(digest)
-    if (claim === undefined) continue
-    try {
-      freed += await remove(folder)
-    } finally {
-      await claim.release()
-    }
+    const ingest = { path: join(root, INGEST_FOLDER, name), digest: name.replace('-', ':') }
+    const freed = isDigest(ingest.digest)
+      ? await removePartial(ingest.path, ingest.digest, { claims, options })
+      : await removeStaged(ingest, options)
+    if (freed === undefined) continue
+    count += 1
+    bytes += freed
   }
   for (const name of await namesIn(join(root, CLAIMS_FOLDER))) await forgetIfDead(claims, name)
-  return freed
+  return { count, bytes }
+}
+
+/** Bytes that it took; undefined when it stays. */
+async function removePartial(
+  folder: string,
+  digest: Digest,
+  { claims, options }: { readonly claims: FsClaims; readonly options: AbandonedOptions },
+): Promise<number | undefined> {
+  const { now, unusedForMs = 0, dryRun = false } = options
+  const isKept = async () => unusedForMs > 0 && (await isYounger(folder, now - unusedForMs))
+  if (await isKept()) return undefined
+  const claim = await claims.tryClaim(digest)
+  if (claim === undefined) return undefined
+  try {
+    // Somebody may have gone on with it, and stopped again, before the claim was ours.
+    if (await isKept()) return undefined
+    return dryRun ? await bytesOf(folder) : await remove(folder)
+  } finally {
+    await claim.release()
+  }
+}
+
+/** Manifests are staged in files of their own, `<digest>.<id>`, and without a claim. */
+async function removeStaged(
+  { path, digest: name }: { readonly path: string; readonly digest: string },
+  { now, leased, dryRun = false }: AbandonedOptions,
+): Promise<number | undefined> {
+  const digest = name.replace(/\..*$/, '')
+  if (isDigest(digest) && leased?.has(digest)) return undefined
+  if (await isYounger(path, now - STAGED_LONG_AGO_MS)) return undefined
+  return dryRun ? await bytesOf(path) : await remove(path)
 }
 
 /** The kernel frees the lock of whoever dies, but the file stays; releasing a claim removes it. */
@@ -44,16 +75,23 @@ async function forgetIfDead(claims: FsClaims, name: string): Promise<void> {
   if (isDigest(digest)) await (await claims.tryClaim(digest))?.release()
 }
 
-/** A download is a folder, what was staged is a file. */
 async function remove(path: string): Promise<number> {
+  const bytes = await bytesOf(path)
+  await guardedAsync({ step: 'remove', path }, () => rm(path, { recursive: true, force: true }))
+  return bytes
+}
+
+/** A download is a folder, what was staged is a file. */
+async function bytesOf(path: string): Promise<number> {
   const staged = (await statOf(path))?.isFile() ?? false
   const stat = await statOf(staged ? path : ingestDataPath(path))
-  await guardedAsync({ step: 'remove', path }, () => rm(path, { recursive: true, force: true }))
   return stat === undefined ? 0 : stat.blocks * 512
 }
 
-async function isOlder(path: string, time: number): Promise<boolean> {
-  return ((await statOf(path))?.mtimeMs ?? time) < time
+/** Writing changes the data's time, a checkpoint the folder's. What is gone by now counts as young: nothing is to be done. */
+async function isYounger(path: string, time: number): Promise<boolean> {
+  const [made, written] = await Promise.all([statOf(path), statOf(ingestDataPath(path))])
+  return made === undefined || Math.max(made.mtimeMs, written?.mtimeMs ?? 0) >= time
 }
 
 /** Undefined for what is gone by now. */

@@ -1,4 +1,4 @@
-import type { Dirent } from 'node:fs'
+import type { Dirent, Stats } from 'node:fs'
 import { lstat, opendir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDigest } from '../oci/digest.js'
@@ -24,14 +24,14 @@ async function* listFolder(blobs: string, algorithm: string): AsyncIterable<Blob
 
 /** One entry, or none when it is gone by now. */
 async function* describe(path: string, name: Pick<BlobEntry, 'digest'> = {}): AsyncIterable<BlobEntry> {
-  let size: number
+  let stat: Stats
   try {
-    size = (await lstat(path)).size
+    stat = await lstat(path)
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return
     throw storeError(error, { step: 'read', path })
   }
-  yield { path, ...name, size }
+  yield { path, ...name, size: stat.size, changedMs: stat.ctimeMs }
 }
 
 async function* entriesOf(path: string): AsyncIterable<Dirent> {

@@ -80,9 +80,9 @@ export class MemoryBlobStore implements BlobStore {
   }
 
   async *list(): AsyncIterable<BlobEntry> {
-    for (const [path, { bytes }] of [...this.#blobs]) {
+    for (const [path, { bytes, mtimeMs }] of [...this.#blobs]) {
       const digest = path.split('/').slice(-2).join(':')
-      yield { path, ...(isDigest(digest) && { digest }), size: bytes.length }
+      yield { path, ...(isDigest(digest) && { digest }), size: bytes.length, changedMs: mtimeMs }
     }
   }
 

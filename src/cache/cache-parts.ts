@@ -4,6 +4,7 @@
  */
 import { FsBlobStore } from '../blobs/fs-blob-store.js'
 import { absolutePath, type Host } from '../host/os-host.js'
+import type { Uses } from '../inventory/uses.js'
 import { Lazy } from '../lazy.js'
 import type { EventLog, HeldLog } from '../log/event-log.js'
 import type { FlushDeps } from '../log/flush-blobs.js'
@@ -57,6 +58,18 @@ export class CacheParts {
   /** Identity of this boot of the machine. */
   boot(): Promise<string> {
     return this.#boot.get()
+  }
+
+  /** When references were used last; touching them never fails. */
+  async uses(): Promise<Uses> {
+    const { FsUses } = await import('../inventory/fs-uses.js')
+    return new FsUses(this.path)
+  }
+
+  /** Gives what was kept in store to a full disk: whatever frees space begins by writing to the log. */
+  async makeRoom(): Promise<void> {
+    const { useReserve } = await import('../log/fs-reserve.js')
+    await useReserve(this.path)
   }
 
   /** Brings to the disk what was committed without waiting for it. */

@@ -30,13 +30,13 @@ export async function exportFrom(
 
 /** Each reference once, with the name it gets. @throws HearthError REFERENCE_UNKNOWN, OPTION_INVALID */
 async function storedImages(
-  { index }: CacheParts,
+  parts: CacheParts,
   references: readonly string[],
   name: string | undefined,
 ): Promise<readonly StoredImage[]> {
   const { findReference } = await import('../inventory/find-reference.js')
   const { parseIndexFile } = await import('../materialise/image-index.js')
-  const bytes = await index.read()
+  const bytes = await parts.index.read()
   const entries = bytes === undefined ? [] : parseIndexFile(bytes)
   const roots = new Map(entries.map((entry) => [entry.reference, entry.descriptor]))
   const digests = new Map([...roots].map(([key, { digest }]) => [key, digest]))
@@ -44,6 +44,7 @@ async function storedImages(
   if (name !== undefined && found.length !== 1) {
     throw new HearthError('OPTION_INVALID', 'one name is for one image', { option: 'name' })
   }
+  await (await parts.uses()).touch(found)
   return found.flatMap((reference) => {
     const root = roots.get(reference)
     const given = name === undefined ? nameOf(reference) : formatReference(parseReference(name))

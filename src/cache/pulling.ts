@@ -28,10 +28,14 @@ export async function pullInto(
   const recorder = new Recorder({ ...recording, durability, onDoubtful, now: () => performance.now() })
   try {
     const strict = platforms.length > 0
-    return await pull(
+    const report = await pull(
       { references, wanted, strict, policy, failFast, onProgress, ...(signal && { signal }) },
       { ...recording, pool, registry, leases, recorder, claims, disk, options: parts.options },
     )
+    // Before the leases end: a collector that comes now sees the one or the other.
+    const uses = await parts.uses()
+    await uses.touch(report.results.flatMap((result) => (result.ok ? [result.reference] : [])))
+    return report
   } finally {
     await leases.release()
   }

@@ -31,6 +31,7 @@ async function removing<T>(
 ): Promise<T> {
   const { FsLeases } = await import('../blobs/fs-lease.js')
   const { path, blobs, materialise } = parts
+  await parts.makeRoom()
   const deps = { log: await parts.log(), blobs, materialise, now: () => Date.now() }
   const leases = new FsLeases(path)
   try {
@@ -43,5 +44,6 @@ async function removing<T>(
 async function removeAbandoned(parts: CacheParts): Promise<number> {
   if (!(await parts.isInitialised())) return 0
   const { removeAbandonedIngests } = await import('../blobs/fs-abandoned-ingests.js')
-  return await removeAbandonedIngests(parts.path, Date.now())
+  const { bytes } = await removeAbandonedIngests(parts.path, { now: Date.now() })
+  return bytes
 }

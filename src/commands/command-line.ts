@@ -4,6 +4,7 @@ import { PULL_POLICIES } from '../index.js'
 import { joinBareOptions } from './bare-options.js'
 import { cacheOptionsOf, createProgram, outputOptionsOf } from './common-options.js'
 import { addExchangeCommands } from './exchange-command-line.js'
+import { addGcCommands } from './gc-command-line.js'
 import { HELP, PULL_HELP } from './help.js'
 import type { CommandLine, Invocation } from './invocation.js'
 import { collectList, wholeNumber } from './option-values.js'
@@ -81,12 +82,17 @@ function addCommands(program: ReturnType<typeof createProgram>, found: (invocati
     .description('remove references, and the blobs that no other reference needs')
     .argument('<reference...>')
     .option('--published-only', 'only what the registry still has under the same digest')
-    .action((references, { publishedOnly = false }) => found({ verb: 'rm', references, publishedOnly }))
+    .option('--force', 'pinned references too')
+    .action((references, { publishedOnly = false, force = false }) =>
+      found({ verb: 'rm', references, publishedOnly, force }),
+    )
   program
     .command('clean')
-    .description('remove all references, and every blob that no running pull relies on')
+    .description('remove all references but pinned ones, and every blob that no running pull relies on')
     .option('--published-only', 'only what the registry still has under the same digest')
-    .action(({ publishedOnly = false }) => found({ verb: 'clean', publishedOnly }))
+    .option('--force', 'pinned references too')
+    .action(({ publishedOnly = false, force = false }) => found({ verb: 'clean', publishedOnly, force }))
+  addGcCommands(program, found)
   program
     .command('log')
     .description('show what happened in the cache, oldest first')

@@ -39,11 +39,20 @@ export async function dispatch(cache: Cache, invocation: Invocation, options: Di
     case 'inspect':
       return (await import('./inspect.js')).inspect(cache, invocation.reference, { signal })
     case 'rm': {
-      const { references, publishedOnly } = invocation
-      return (await import('./rm.js')).rm(cache, references, { signal, publishedOnly })
+      const { references, publishedOnly, force } = invocation
+      return (await import('./rm.js')).rm(cache, references, { signal, publishedOnly, force })
     }
-    case 'clean':
-      return (await import('./clean.js')).clean(cache, { signal, publishedOnly: invocation.publishedOnly })
+    case 'clean': {
+      const { publishedOnly, force } = invocation
+      return (await import('./clean.js')).clean(cache, { signal, publishedOnly, force })
+    }
+    case 'gc': {
+      const { verb: _, ...wanted } = invocation
+      return (await import('./gc.js')).gc(cache, { ...wanted, signal })
+    }
+    case 'pin':
+    case 'unpin':
+      return (await import('./pin.js'))[invocation.verb](cache, invocation.references, { signal })
     case 'log':
       return (await import('./log.js')).log(cache, { signal, after: invocation.after })
     case 'verify': {

@@ -15,7 +15,9 @@ Results go to standard output, progress and messages to standard error. With --j
   pull {results}, warm {results, totals}, warm --dry-run {images, totals},
   lock {lock, written, changes, failures}, export {format, images, blobs, bytes},
   ls {references}, inspect {reference, root, totalBytes, presentBytes},
-  rm and clean {removed, kept, removedBlobs, freedBytes}, verify {blobs, bytes, references, events, problems};
+  rm and clean {removed, kept, removedBlobs, freedBytes},
+  gc {dryRun, evicted, removed, removedBlobs, freedBytes, keptBlobs, keptBytes, overBudgetBytes},
+  pin and unpin {changed, unchanged, failed}, verify {blobs, bytes, references, events, problems};
   {error: {code, message, details}} when the whole command failed. For log it is one record a line.
 
 Exit codes:
@@ -26,7 +28,7 @@ Exit codes:
     4  content is not what it claims to be, or verify found problems
     5  the network, or the registry behind it
     6  the event log is busy or damaged
-    7  not logged in, or not allowed
+    7  not logged in, not allowed, or pinned
     8  the disk is full, read-only or failing
     9  the name stands for another image, and is not replaced
    10  verify found problems, and repaired all of them
@@ -85,4 +87,18 @@ export const EXPORT_HELP = `
   hearth export alpine --format docker -o - | docker load
 
 The same images give the same bytes. A blob that is damaged in the cache ends the export, and no file is left.
+`
+
+export const GC_HELP = `
+Without a budget only what nothing needs goes: blobs without a reference, leftovers of killed pulls and of other tools,
+partial downloads that nobody has gone on with for a day.
+
+  hearth gc --keep-bytes 20GiB                    least recently used references go until the rest fits
+  hearth gc --keep-newer 7d                       what was not used for a week goes
+  hearth gc --keep-bytes 20GiB --keep-newer 7d    what was used within a week stays, even if the rest does not fit
+  hearth pin redis:7                              never evicted, whatever the tag comes to name
+
+A pull, an inspect and an export count as use, also when all of the image was there. A blob that several images share counts once.
+Sizes: B, kB, MB, GB, TB (powers of 1000), KiB, MiB, GiB, TiB (powers of 1024). Durations: 2w, 7d, 12h, 90m, 30s, 1d12h.
+gc is safe beside pulls, and can be killed and run again.
 `

@@ -37,8 +37,15 @@ export type Invocation =
     }
   | { readonly verb: 'ls' }
   | { readonly verb: 'inspect'; readonly reference: string }
-  | { readonly verb: 'rm'; readonly references: readonly string[]; readonly publishedOnly: boolean }
-  | { readonly verb: 'clean'; readonly publishedOnly: boolean }
+  | {
+      readonly verb: 'rm'
+      readonly references: readonly string[]
+      readonly publishedOnly: boolean
+      readonly force: boolean
+    }
+  | { readonly verb: 'clean'; readonly publishedOnly: boolean; readonly force: boolean }
+  | { readonly verb: 'gc'; readonly keepBytes?: number; readonly keepNewerMs?: number; readonly dryRun: boolean }
+  | { readonly verb: 'pin' | 'unpin'; readonly references: readonly string[] }
   | { readonly verb: 'log'; readonly after: number }
   | { readonly verb: 'verify'; readonly rebuild?: true }
 

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander'
+import { parseBytes, parseDuration } from './quantities.js'
 
 /** Parser of a repeatable option: all values, in order. */
 export function collect(value: string, earlier: string[] = []): string[] {
@@ -19,4 +20,19 @@ export function wholeNumber(lowest: number): (value: string) => number {
     }
     return number
   }
+}
+
+/** Parser of an option that is a size; gives bytes. */
+export function size(value: string): number {
+  return valid(parseBytes(value), 'It must be a size like 500MB, 20GiB, or a number of bytes.')
+}
+
+/** Parser of an option that is a span of time; gives milliseconds. */
+export function duration(value: string): number {
+  return valid(parseDuration(value), 'It must be a duration like 7d, 12h, 90m or 1d12h.')
+}
+
+function valid<T>(parsed: T | undefined, otherwise: string): T {
+  if (parsed === undefined) throw new InvalidArgumentError(otherwise)
+  return parsed
 }

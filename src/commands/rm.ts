@@ -6,6 +6,12 @@ import { count, formatBytes } from './units.js'
 
 type Kept = RemoveReport['kept'][number]
 
+interface RenderOptions {
+  readonly publishedOnly?: boolean
+  /** Reasons to keep a reference that are no failures. */
+  readonly results?: readonly ErrorCode[]
+}
+
 /** `hearth rm REF...`: removes references, and the blobs that no other reference needs. */
 export async function rm(
   cache: Cache,
@@ -16,15 +22,18 @@ export async function rm(
 }
 
 /** What `--published-only` asks for: these answers are results, not failures. */
-const NOT_PUBLISHED = new Set<ErrorCode>(['MANIFEST_UNKNOWN', 'NAME_UNKNOWN', 'DIGEST_MISMATCH'])
+export const NOT_PUBLISHED: readonly ErrorCode[] = ['MANIFEST_UNKNOWN', 'NAME_UNKNOWN', 'DIGEST_MISMATCH']
 
 /**
- * What is gone and what it freed. A reference that was kept is a problem with its reason, unless the registry's answer
- * is the one that `publishedOnly` is there for.
+ * What is gone and what it freed. A reference that was kept is a problem with its reason, unless it is one that the user
+ * provided for.
  */
-export function renderRemoval(report: RemoveReport, { publishedOnly = false }: RemoveOptions = {}): DocumentOutcome {
+export function renderRemoval(
+  report: RemoveReport,
+  { publishedOnly = false, results = publishedOnly ? NOT_PUBLISHED : [] }: RenderOptions = {},
+): DocumentOutcome {
   const { removed, kept, removedBlobs, freedBytes, blobsKept } = report
-  const isResult = ({ failure }: Kept): boolean => publishedOnly && NOT_PUBLISHED.has(failure.code)
+  const isResult = ({ failure }: Kept): boolean => results.includes(failure.code)
   const failed = kept.filter((entry) => !isResult(entry))
   return {
     kind: 'document',

@@ -11,10 +11,8 @@ export interface FinishDeps {
   readonly materialise: (held: HeldLog) => Promise<unknown>
 }
 
-export interface FinishedRemovals {
-  readonly removedBlobs: number
-  readonly freedBytes: number
-}
+/** What is gone now, with its size in bytes. */
+export type RemovedBlobs = ReadonlyMap<Digest, number>
 
 /**
  * Carries out recorded removal plans: one that was just made, or one that a crash left. Idempotent, and safe to be killed
@@ -23,39 +21,30 @@ export interface FinishedRemovals {
  * know of that blob if its pull failed. Protocol: RELIABILITY section 2.6.
  * @param only positions of the plans to carry out; all without it.
  */
-export async function finishRemovals(
-  held: HeldLog,
-  deps: FinishDeps,
-  only?: readonly number[],
-): Promise<FinishedRemovals> {
+export async function finishRemovals(held: HeldLog, deps: FinishDeps, only?: readonly number[]): Promise<RemovedBlobs> {
   const plans = [...(await held.unfinishedRemovals())].filter(([plan]) => only === undefined || only.includes(plan))
-  if (plans.length === 0) return { removedBlobs: 0, freedBytes: 0 }
+  const removed = new Map<Digest, number>()
+  if (plans.length === 0) return removed
   // A crash may have come between the plan and index.json: no blob goes while a name in that file still needs it. This
   // also adopts what another tool wrote since, so that it is counted below.
   await deps.materialise(held)
   const adopted = await neededByAdopted(held, deps, Math.min(...plans.map(([plan]) => plan)))
-  if (adopted === undefined) return { removedBlobs: 0, freedBytes: 0 }
+  if (adopted === undefined) return removed
   const leased = await deps.leases.leased()
   const finished: HearthEvent[] = []
-  const sum = { removedBlobs: 0, freedBytes: 0 }
   for (const [plan, digests] of plans) {
     const committed = await held.blobs(digests)
     const gone = digests.filter((digest) => !committed.has(digest))
-    for (const size of await sizesOf(
-      gone.filter((digest) => !leased.has(digest) && !adopted.has(digest)),
-      deps.blobs,
-    )) {
-      sum.removedBlobs += 1
-      sum.freedBytes += size
-    }
-    await deps.blobs.remove(gone.filter((digest) => !leased.has(digest) && !adopted.has(digest)))
+    const free = gone.filter((digest) => !leased.has(digest) && !adopted.has(digest))
+    for (const [digest, size] of await sizesOf(free, deps.blobs)) removed.set(digest, size)
+    await deps.blobs.remove(free)
     if (!gone.some((digest) => leased.has(digest))) finished.push({ type: 'RemovalFinished', plan })
   }
-  if (finished.length === 0) return sum
+  if (finished.length === 0) return removed
   await held.append(finished)
   // index.json names the record it accounts for: after a removal, as after a pull, that is the last one.
   await deps.materialise(held)
-  return sum
+  return removed
 }
 
 /**
@@ -78,7 +67,8 @@ async function neededByAdopted(
   return needed
 }
 
-async function sizesOf(digests: readonly Digest[], blobs: BlobStore): Promise<number[]> {
-  const stats = await Promise.all(digests.map((digest) => blobs.stat(digest)))
-  return stats.flatMap((stat) => (stat === undefined ? [] : [stat.size]))
+/** Of those that are there. */
+async function sizesOf(digests: readonly Digest[], blobs: BlobStore): Promise<(readonly [Digest, number])[]> {
+  const stats = await Promise.all(digests.map(async (digest) => [digest, await blobs.stat(digest)] as const))
+  return stats.flatMap(([digest, stat]) => (stat === undefined ? [] : [[digest, stat.size] as const]))
 }

@@ -1,7 +1,6 @@
 import type { Failure } from '../errors.js'
-import { planRemoval } from '../log/decide.js'
-import type { BlobRecord, ReferenceRecord } from '../log/event-log.js'
-import type { Head, HearthEvent } from '../log/events.js'
+import type { BlobRecord, PinRecord, ReferenceRecord } from '../log/event-log.js'
+import type { Head, HearthEvent, ReferenceRemoved } from '../log/events.js'
 import { unneeded } from '../log/unneeded.js'
 import type { Digest } from '../oci/digest.js'
 import type { Closure } from './closure.js'
@@ -10,6 +9,7 @@ import type { Closure } from './closure.js'
 export interface Snapshot {
   readonly head: Head
   readonly references: ReadonlyMap<string, ReferenceRecord>
+  readonly pins: ReadonlyMap<string, PinRecord>
   readonly blobs: ReadonlyMap<Digest, BlobRecord>
 }
 
@@ -21,16 +21,24 @@ export interface Surroundings {
   readonly unrecorded: ReadonlyMap<Digest, { readonly size: number }>
 }
 
-export interface RemovalInput extends Surroundings {
+/** All that a decision rests on. */
+export interface RemovalView extends Surroundings {
   readonly snapshot: Snapshot
-  /** References to remove; each is in the snapshot. */
-  readonly names: ReadonlySet<string>
   /** Read while the log is held, or else a pull may count on a blob that this takes away: see `Leases`. */
   readonly leased: ReadonlySet<Digest>
 }
 
+export interface RemovalInput extends RemovalView {
+  /** References to remove; each is in the snapshot. */
+  readonly names: ReadonlySet<string>
+  /** Whether they go for want of room, and nobody named them. */
+  readonly evicts?: boolean
+}
+
 export interface RemovalDecision {
   readonly events: readonly HearthEvent[]
+  /** The blobs that go. */
+  readonly digests: readonly Digest[]
   /** Why no blob may go: what cannot be read might need any of them. */
   readonly blocked?: Failure
 }
@@ -40,22 +48,28 @@ const BLOBS_PER_PLAN = 256
 
 /** Pure. Removes references, and the blobs that no remaining reference needs and no lease holds. */
 export function decideRemoval(input: RemovalInput): RemovalDecision {
-  const { snapshot, names, closures, unrecorded, leased } = input
+  const { snapshot, names, closures, unrecorded, leased, evicts = false } = input
+  const removed = referencesRemoved(names, evicts)
   const needed = new Set<Digest>()
   for (const name of snapshot.references.keys()) {
     if (names.has(name)) continue
     const closure = closures.get(name)
     if (closure === undefined) throw new TypeError(`no closure for ${name}`)
     const blocked = doubtOf(name, closure, snapshot)
-    if (blocked !== undefined) return { events: planRemoval([...names].sort(), []), blocked }
+    if (blocked !== undefined) return { events: removed, digests: [], blocked }
     for (const digest of closure.digests) needed.add(digest)
   }
   const { digests } = unneeded(new Map([...unrecorded, ...snapshot.blobs]), { needed, leased })
-  const events = planRemoval([...names].sort(), digests.slice(0, BLOBS_PER_PLAN))
-  for (let start = BLOBS_PER_PLAN; start < digests.length; start += BLOBS_PER_PLAN) {
-    events.push(...planRemoval([], digests.slice(start, start + BLOBS_PER_PLAN)))
+  const events: HearthEvent[] = [...removed]
+  for (let start = 0; start < digests.length; start += BLOBS_PER_PLAN) {
+    events.push({ type: 'RemovalPlanned', digests: digests.slice(start, start + BLOBS_PER_PLAN) })
   }
-  return { events }
+  return { events, digests }
+}
+
+function referencesRemoved(names: ReadonlySet<string>, evicts: boolean): ReferenceRemoved[] {
+  const why = evicts && ({ reason: 'evicted' } as const)
+  return [...names].sort().map((reference) => ({ type: 'ReferenceRemoved', reference, ...why }))
 }
 
 /**

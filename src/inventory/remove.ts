@@ -1,12 +1,12 @@
 import { isHearthError, toFailure } from '../errors.js'
 import type { Digest } from '../oci/digest.js'
+import { quote } from '../oci/quote.js'
 import type { Registry } from '../registry/registry.js'
-import { type CommitDeps, commitRemoval, type Wish } from './commit-removal.js'
+import { type CommitDeps, carryOut, commitRemoval } from './commit-removal.js'
 import { findReference } from './find-reference.js'
-import { finishRemovals } from './finish-removals.js'
-import { inLanes, throwIfAborted } from './lanes.js'
+import { inLanes } from './lanes.js'
 import { whyUnpublished } from './published.js'
-import type { Snapshot } from './removal-plan.js'
+import type { RemovalView, Snapshot } from './removal-plan.js'
 import type { RemoveReport } from './reports.js'
 import { LANES, takeSnapshot } from './surroundings.js'
 
@@ -18,21 +18,29 @@ export interface RemovalDeps extends CommitDeps {
 export interface RemovalOptions {
   /** Remove only what the registry still has under the same digest. */
   readonly publishedOnly?: boolean
+  /** Remove pinned references too. */
+  readonly force?: boolean
   readonly signal?: AbortSignal
 }
 
 type Kept = RemoveReport['kept'][number]
 
-/** What the registry, if it was asked, lets go. */
+/** Names that may go, and why the others stay. */
 interface Allowed {
-  readonly names: Wish['names']
+  /** Each with the digest that it must still have; undefined for any. */
+  readonly names: ReadonlyMap<string, Digest | undefined>
   readonly kept: readonly Kept[]
+}
+
+interface Call {
+  readonly deps: RemovalDeps
+  readonly options: RemovalOptions
 }
 
 /**
  * Removes references, then the blobs that neither a remaining reference nor a running pull needs. On return the references
  * are gone, durably and from index.json too; the next removal completes what a crash leaves undone.
- * @param names as users write them; unknown ones are reported as kept.
+ * @param names as users write them; unknown and pinned ones are reported as kept.
  * @throws HearthError LOG_CONFLICT when the log moved too often meanwhile, LOG_BUSY, STORE_BUSY, ABORTED.
  */
 export async function removeReferences(
@@ -42,7 +50,7 @@ export async function removeReferences(
 ): Promise<RemoveReport> {
   const snapshot = await takeSnapshot(deps, options.signal)
   const { found, unknown } = findAll(names, snapshot.references)
-  const { names: allowed, kept } = await askRegistry(found, { snapshot, deps, options })
+  const { names: allowed, kept } = await allow(found, { snapshot, deps, options })
   if (allowed.size === 0) return { removed: [], kept: [...unknown, ...kept], removedBlobs: 0, freedBytes: 0 }
   return run(snapshot, { names: allowed, kept: [...unknown, ...kept], leftovers: false }, { deps, options })
 }
@@ -52,38 +60,50 @@ export function nothingRemoved(names: readonly string[]): RemoveReport {
   return { removed: [], kept: findAll(names, new Map()).unknown, removedBlobs: 0, freedBytes: 0 }
 }
 
-/** Removes all references, and every blob that no running pull relies on. Order and failures as above. */
+/** Removes all references but pinned ones, and every blob that no running pull relies on. Order and failures as above. */
 export async function clean(deps: RemovalDeps, options: RemovalOptions = {}): Promise<RemoveReport> {
   const snapshot = await takeSnapshot(deps, options.signal)
-  const asked = await askRegistry(new Set(snapshot.references.keys()), { snapshot, deps, options })
-  return run(snapshot, { ...asked, leftovers: true }, { deps, options })
+  const allowed = await allow(new Set(snapshot.references.keys()), { snapshot, deps, options })
+  return run(snapshot, { ...allowed, leftovers: true }, { deps, options })
 }
 
-interface Call {
-  readonly deps: RemovalDeps
-  readonly options: RemovalOptions
-}
-
-async function run(first: Snapshot, wish: Wish & Allowed, call: Call): Promise<RemoveReport> {
-  const { removed, plans, blocked } = await commitRemoval(first, wish, { deps: call.deps, signal: call.options.signal })
-  let removedBlobs = 0
-  let freedBytes = 0
-  for (const plan of plans) {
-    throwIfAborted(call.options.signal)
-    // One hold for each plan: other processes get their turn in between.
-    const finished = await call.deps.log.hold((held) => finishRemovals(held, call.deps, [plan]))
-    removedBlobs += finished.removedBlobs
-    freedBytes += finished.freedBytes
-  }
+async function run(
+  first: Snapshot,
+  { names, kept, leftovers }: Allowed & { readonly leftovers: boolean },
+  { deps, options }: Call,
+): Promise<RemoveReport> {
+  const { force = false, signal } = options
+  const choose = async ({ snapshot }: RemovalView) => stillMeant(names, snapshot, force)
+  const { removed, plans, blocked } = await commitRemoval(first, { choose, leftovers }, { deps, signal })
+  const gone = await carryOut(plans, { deps, signal })
   const done = new Set(removed)
-  const missed = [...wish.names.keys()].filter((name) => !done.has(name))
-  const kept = [...wish.kept, ...missed.map(overtaken)]
-  return { removed, kept, removedBlobs, freedBytes, ...(blocked && { blobsKept: blocked }) }
+  const missed = [...names.keys()].filter((name) => !done.has(name))
+  return {
+    removed: [...removed].sort(),
+    kept: [...kept, ...missed.map(overtaken)],
+    removedBlobs: gone.size,
+    freedBytes: [...gone.values()].reduce((sum, size) => sum + size, 0),
+    ...(blocked && { blobsKept: blocked }),
+  }
+}
+
+/** Another process may have removed or pinned the name, or moved it to an image that the registry was not asked about. */
+function stillMeant(names: Allowed['names'], { references, pins }: Snapshot, force: boolean): ReadonlySet<string> {
+  const meant = [...names].filter(([name, asked]) => {
+    const digest = references.get(name)?.descriptor.digest
+    return digest !== undefined && (asked === undefined || asked === digest) && (force || !pins.has(name))
+  })
+  return new Set(meant.map(([name]) => name))
 }
 
 function overtaken(reference: string): Kept {
-  const message = 'another process removed it or moved it to another image meanwhile'
+  const message = 'another process removed it, pinned it or moved it to another image meanwhile'
   return { reference, failure: { code: 'REFERENCE_UNKNOWN', message, details: { reference } } }
+}
+
+function pinned(reference: string): Kept {
+  const message = `${quote(reference)} is pinned: unpin it first, or force its removal`
+  return { reference, failure: { code: 'REFERENCE_PINNED', message, details: { reference } } }
 }
 
 function findAll(
@@ -102,6 +122,14 @@ function findAll(
     }
   }
   return { found, unknown }
+}
+
+/** All but pinned ones; with `publishedOnly` those of them that the registry has. */
+async function allow(found: ReadonlySet<string>, call: Call & { readonly snapshot: Snapshot }): Promise<Allowed> {
+  const { pins } = call.snapshot
+  const isHeld = (name: string): boolean => !call.options.force && pins.has(name)
+  const { names, kept } = await askRegistry(new Set([...found].filter((name) => !isHeld(name))), call)
+  return { names, kept: [...[...found].filter(isHeld).map(pinned), ...kept] }
 }
 
 /** With `publishedOnly` those of the names that may go, and why the others stay; else all of them, unasked. */

@@ -1,3 +1,4 @@
+import type { Swept } from '../blobs/swept.js'
 import type { Failure } from '../errors.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
@@ -33,7 +34,7 @@ export interface Inspection {
 
 export interface RemoveReport {
   readonly removed: readonly string[]
-  /** Asked for but kept, with the reason: unknown, or (published-only) not published under the same digest. */
+  /** Asked for but kept, with the reason: unknown, pinned, or (published-only) not published under the same digest. */
   readonly kept: readonly { readonly reference: string; readonly failure: Failure }[]
   readonly removedBlobs: number
   readonly freedBytes: number
@@ -42,6 +43,50 @@ export interface RemoveReport {
    * any blob might be one of its own. `details.reference` names it; pull or remove that one, then remove again.
    */
   readonly blobsKept?: Failure
+}
+
+/** What was removed, and why; with `dryRun` what would be. */
+export interface ReclaimReport {
+  readonly dryRun: boolean
+  /** References that the budget took, least recently used first. */
+  readonly evicted: readonly EvictedReference[]
+  readonly removed: {
+    /** Blobs that only evicted references needed. */
+    readonly evicted: Swept
+    /** Blobs that had lost their reference before. */
+    readonly unreferenced: Swept
+    /** Blobs that hearth had never recorded: another tool's, or those of a pull that was killed. */
+    readonly unknown: Swept
+    /** What lies under blobs/ and can be no blob. */
+    readonly strays: Swept
+    /** Partial downloads that nobody has gone on with for a day. */
+    readonly ingests: Swept
+  }
+  readonly removedBlobs: number
+  /** Of blobs, strays and partial downloads together. */
+  readonly freedBytes: number
+  /** Blobs that stay, each counted once. */
+  readonly keptBlobs: number
+  readonly keptBytes: number
+  /** How far that is above `keepBytes`: what is pinned, in use, or used lately is more. */
+  readonly overBudgetBytes: number
+  /** As in {@link RemoveReport}: why no blob was removed, and nothing was evicted. */
+  readonly blobsKept?: Failure
+}
+
+export interface EvictedReference {
+  readonly reference: string
+  readonly digest: Digest
+  /** ISO 8601. */
+  readonly lastUsed: string
+}
+
+export interface PinReport {
+  /** Names as they are stored. */
+  readonly changed: readonly string[]
+  /** Were so already. */
+  readonly unchanged: readonly string[]
+  readonly failed: readonly { readonly reference: string; readonly failure: Failure }[]
 }
 
 export interface VerifyProblem {

@@ -3,16 +3,19 @@ import type { EventLog, HeldLog, ReferenceRecord } from '../log/event-log.js'
 import type { Digest } from '../oci/digest.js'
 import { type Closure, closureOf, type ReadContent } from './closure.js'
 import { type FinishDeps, finishRemovals } from './finish-removals.js'
-import { inLanes } from './lanes.js'
+import { inLanes, throwIfAborted } from './lanes.js'
 import type { Snapshot, Surroundings } from './removal-plan.js'
 
 export interface LookOptions {
   readonly blobs: BlobStore
   readonly read: ReadContent
-  /** Also take in old leftovers: blobs that neither the log nor any reference knows. Milliseconds since 1970. */
-  readonly leftoversBefore?: number
+  /** From {@link findLeftovers}: they may go, unless the log or a reference knows them. */
+  readonly leftovers?: Leftovers
   readonly signal?: AbortSignal
 }
+
+/** Old blobs in the store, known to the log or not. */
+export type Leftovers = ReadonlyMap<Digest, { readonly size: number }>
 
 /** Small files are read side by side; more than that would only queue in libuv's pool of threads. */
 export const LANES = 8
@@ -24,40 +27,46 @@ export function takeSnapshot(deps: FinishDeps & { readonly log: EventLog }, sign
     await finishRemovals(held, deps)
     return readSnapshot(held)
   }
-  return deps.log.hold(take, { ...(signal && { signal }) })
+  return deps.log.hold(take, { useReserve: true, ...(signal && { signal }) })
 }
 
 /** Assumes that index.json was adopted in this hold: the references of other tools' images protect their blobs. */
 export async function readSnapshot(held: HeldLog): Promise<Snapshot> {
-  return { references: await held.references(), blobs: await held.allBlobs(), head: held.head }
+  const [references, pins, blobs] = [await held.references(), await held.pins(), await held.allBlobs()]
+  return { references, pins, blobs, head: held.head }
 }
 
-/** Reads what the decision about removing `names` needs. Takes its time, so the log must not be held meanwhile. */
-export async function lookAround(
-  snapshot: Snapshot,
-  names: ReadonlySet<string>,
-  options: LookOptions,
-): Promise<Surroundings> {
-  const closures = await closuresOf(snapshot.references, options)
-  const reached = new Set<Digest>()
-  for (const name of names) {
-    for (const digest of closures.get(name)?.digests ?? []) if (!snapshot.blobs.has(digest)) reached.add(digest)
+/** Blobs that lie in the store since before a time, in milliseconds since 1970. */
+export async function findLeftovers(blobs: BlobStore, before: number, signal?: AbortSignal): Promise<Leftovers> {
+  const found = new Map<Digest, { readonly size: number }>()
+  for await (const { digest, size, changedMs } of blobs.list()) {
+    throwIfAborted(signal)
+    if (digest !== undefined && changedMs < before) found.set(digest, { size })
   }
-  const unrecorded = new Map<Digest, { readonly size: number }>()
-  const { blobs, leftoversBefore, signal } = options
-  const lanes = { lanes: LANES, ...(signal && { signal }) }
+  return found
+}
+
+/** Reads what a decision about removing references needs. Takes its time, so the log should not be held meanwhile. */
+export async function lookAround(snapshot: Snapshot, options: LookOptions): Promise<Surroundings> {
+  const { blobs, leftovers = new Map(), signal } = options
+  const closures = await closuresOf(snapshot.references, options)
+  const unrecorded = new Map([...leftovers].filter(([digest]) => !snapshot.blobs.has(digest)))
   const look = async (digest: Digest): Promise<void> => {
     const stat = await blobs.stat(digest)
     if (stat !== undefined) unrecorded.set(digest, stat)
   }
-  await inLanes(reached, look, lanes)
-  if (leftoversBefore === undefined) return { closures, unrecorded }
-  for await (const { digest } of blobs.list()) {
-    if (digest === undefined || snapshot.blobs.has(digest) || reached.has(digest)) continue
-    const stat = await blobs.stat(digest)
-    if (stat !== undefined && stat.mtimeMs < leftoversBefore) unrecorded.set(digest, stat)
-  }
+  await inLanes(unknownIn(closures, snapshot), look, { lanes: LANES, ...(signal && { signal }) })
   return { closures, unrecorded }
+}
+
+/** What references need, was not found to be absent, and the log does not know: images that other tools wrote have such. */
+function unknownIn(closures: ReadonlyMap<string, Closure>, { blobs }: Snapshot): ReadonlySet<Digest> {
+  const unknown = new Set<Digest>()
+  for (const { digests, absent } of new Set(closures.values())) {
+    const notThere = new Set(absent)
+    for (const digest of digests) if (!blobs.has(digest) && !notThere.has(digest)) unknown.add(digest)
+  }
+  return unknown
 }
 
 async function closuresOf(

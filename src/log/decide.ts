@@ -1,5 +1,4 @@
 import type { Descriptor } from '../oci/descriptor.js'
-import type { Digest } from '../oci/digest.js'
 import type { HearthEvent, ReferenceSet } from './events.js'
 
 /** A reference as index.json lists it. */
@@ -48,12 +47,6 @@ export function adopt({ base, theirs, ours }: Comparison): HearthEvent[] {
     if (!now.has(reference) && untouched) events.push({ type: 'ReferenceRemoved', reference })
   }
   return events
-}
-
-/** Pure: the events that take references away and plan the removal of the blobs which nothing needs any more. */
-export function planRemoval(references: Iterable<string>, digests: readonly Digest[]): HearthEvent[] {
-  const removed = Array.from(references, (reference) => ({ type: 'ReferenceRemoved' as const, reference }))
-  return digests.length === 0 ? removed : [...removed, { type: 'RemovalPlanned', digests }]
 }
 
 function byName(entries: Iterable<IndexEntry>): Map<string, IndexEntry> {

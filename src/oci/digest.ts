@@ -30,6 +30,11 @@ export function parseDigest(text: unknown): Digest {
   throw new HearthError('DIGEST_INVALID', `not a digest: ${found}`, { found })
 }
 
+/** Whether blobs of this algorithm can be verified. */
+export function isDigestAlgorithm(text: string): text is DigestAlgorithm {
+  return text === 'sha256' || text === 'sha512' || text === 'blake3'
+}
+
 /** Builds a digest from a hasher's own output. @throws HearthError DIGEST_INVALID when the length is wrong. */
 export function makeDigest(algorithm: DigestAlgorithm, encoded: string): Digest {
   return parseDigest(`${algorithm}:${encoded}`)

@@ -23,6 +23,7 @@ export const LEASES_FOLDER = '.hearth/leases' as LayoutPath
 /** What a repair took away: nothing that might be evidence is ever removed. */
 export const QUARANTINE_FOLDER = '.hearth/quarantine' as LayoutPath
 export const DAMAGED_FOLDER = '.hearth/damaged' as LayoutPath
+export const USED_FOLDER = '.hearth/used' as LayoutPath
 /** What we last wrote to index.json: the base of the three-way comparison that finds other tools' edits. */
 export const MATERIALISED_FILE = '.hearth/materialised.json' as LayoutPath
 

@@ -28,7 +28,7 @@ describe('removing abandoned ingests', () => {
     const [one, two] = [await aBlob('one'), await aBlob('two')]
     await anIngest(digestFileName(one.digest), 8192)
     await anIngest(digestFileName(two.digest), 4096)
-    assert.equal(await removeAbandonedIngests(root, Date.now()), 12_288)
+    assert.deepEqual(await removeAbandonedIngests(root, { now: Date.now() }), { count: 2, bytes: 12_288 })
     assert.deepEqual(await left(), [])
   })
 
@@ -36,10 +36,10 @@ describe('removing abandoned ingests', () => {
     const { digest } = await aBlob('wanted')
     await anIngest(digestFileName(digest))
     const claim = await new FsClaims(root).claim(digest)
-    await removeAbandonedIngests(root, Date.now())
+    await removeAbandonedIngests(root, { now: Date.now() })
     assert.deepEqual(await left(), [digestFileName(digest)])
     await claim.release()
-    await removeAbandonedIngests(root, Date.now())
+    await removeAbandonedIngests(root, { now: Date.now() })
     assert.deepEqual(await left(), [])
   })
 
@@ -49,11 +49,11 @@ describe('removing abandoned ingests', () => {
     await mkdir(join(root, INGEST_FOLDER), { recursive: true })
     await writeFile(file, Buffer.alloc(4096, 1))
     const now = Date.now()
-    assert.equal(await removeAbandonedIngests(root, now), 0)
+    await removeAbandonedIngests(root, { now })
     assert.deepEqual(await left(), [name])
     const longAgo = (now - HOUR_MS) / 1000 - 1
     await utimes(file, longAgo, longAgo)
-    assert.equal(await removeAbandonedIngests(root, now), 4096)
+    assert.deepEqual(await removeAbandonedIngests(root, { now }), { count: 1, bytes: 4096 })
     assert.deepEqual(await left(), [])
   })
 
@@ -61,18 +61,47 @@ describe('removing abandoned ingests', () => {
     const [dead, living] = [await aBlob('dead'), await aBlob('living')]
     const claim = await new FsClaims(root).claim(living.digest)
     await writeFile(join(root, CLAIMS_FOLDER, digestFileName(dead.digest)), '1\n')
-    await removeAbandonedIngests(root, Date.now())
+    await removeAbandonedIngests(root, { now: Date.now() })
     assert.deepEqual(await readdir(join(root, CLAIMS_FOLDER)), [digestFileName(living.digest)])
     await claim.release()
   })
 
+  it('keeps what a running pull has staged, however long ago', async () => {
+    const { digest } = await aBlob('staged')
+    const folder = await anIngest(`${digestFileName(digest)}.1234`)
+    const now = Date.now() + 2 * HOUR_MS
+    await removeAbandonedIngests(root, { now, leased: new Set([digest]) })
+    assert.equal((await left()).length, 1)
+    await removeAbandonedIngests(root, { now })
+    assert.deepEqual(await left(), [], folder)
+  })
+
+  it('keeps partial downloads that were written to lately, when told to', async () => {
+    const { digest } = await aBlob('partial')
+    const folder = await anIngest(digestFileName(digest), 4096)
+    const written = Date.now()
+    await utimes(folder, 0, 0)
+    const stale = { unusedForMs: 24 * HOUR_MS }
+    await removeAbandonedIngests(root, { ...stale, now: written + 23 * HOUR_MS })
+    assert.deepEqual(await left(), [digestFileName(digest)])
+    assert.equal((await removeAbandonedIngests(root, { ...stale, now: written + 25 * HOUR_MS })).count, 1)
+    assert.deepEqual(await left(), [])
+  })
+
+  it('only looks in a dry run', async () => {
+    const { digest } = await aBlob('partial')
+    await anIngest(digestFileName(digest), 4096)
+    const found = await removeAbandonedIngests(root, { now: Date.now(), dryRun: true })
+    assert.deepEqual([found, await left()], [{ count: 1, bytes: 4096 }, [digestFileName(digest)]])
+  })
+
   it('finds nothing where nothing was ever fetched', async () => {
-    assert.equal(await removeAbandonedIngests(root, Date.now()), 0)
+    assert.deepEqual(await removeAbandonedIngests(root, { now: Date.now() }), { count: 0, bytes: 0 })
   })
 
   it('takes an ingest that has no data yet for nothing', async () => {
     await mkdir(join(root, INGEST_FOLDER, digestFileName((await aBlob('empty')).digest)), { recursive: true })
-    assert.equal(await removeAbandonedIngests(root, Date.now()), 0)
+    assert.deepEqual(await removeAbandonedIngests(root, { now: Date.now() }), { count: 1, bytes: 0 })
     assert.deepEqual(await left(), [])
   })
 })

@@ -29,8 +29,17 @@ describe('the command line', () => {
     assert.deepEqual(run('ls').invocation, { verb: 'ls' })
     assert.deepEqual(run('list').invocation, { verb: 'ls' })
     assert.deepEqual(run('inspect', 'a').invocation, { verb: 'inspect', reference: 'a' })
-    assert.deepEqual(run('rm', 'a', 'b').invocation, { verb: 'rm', references: ['a', 'b'], publishedOnly: false })
-    assert.deepEqual(run('clean', '--published-only').invocation, { verb: 'clean', publishedOnly: true })
+    const rm = { verb: 'rm', references: ['a', 'b'], publishedOnly: false, force: false }
+    assert.deepEqual(run('rm', 'a', 'b').invocation, rm)
+    assert.deepEqual(run('rm', '--force', 'a', 'b').invocation, { ...rm, force: true })
+    const clean = { verb: 'clean', publishedOnly: true, force: false }
+    assert.deepEqual(run('clean', '--published-only').invocation, clean)
+    assert.deepEqual(run('gc').invocation, { verb: 'gc', dryRun: false })
+    assert.deepEqual(run('gc', '--dry-run', '--keep-bytes', '20GiB', '--keep-newer=7d').invocation, {
+      ...{ verb: 'gc', dryRun: true, keepBytes: 20 * 1024 ** 3, keepNewerMs: 7 * 24 * 60 * 60 * 1000 },
+    })
+    assert.deepEqual(run('pin', 'a', 'b').invocation, { verb: 'pin', references: ['a', 'b'] })
+    assert.deepEqual(run('unpin', 'a').invocation, { verb: 'unpin', references: ['a'] })
     assert.deepEqual(run('log').invocation, { verb: 'log', after: 0 })
     assert.deepEqual(run('log', '--after', '17').invocation, { verb: 'log', after: 17 })
     assert.deepEqual(run('verify').invocation, { verb: 'verify' })
@@ -115,6 +124,10 @@ describe('the command line', () => {
     refused('inspect', 'a', 'b')
     refused('ls', 'a')
     refused('ls', '--published-only')
+    refused('gc', 'a')
+    refused('gc', '--keep-bytes', '20G')
+    refused('gc', '--keep-newer', '7')
+    refused('pin')
     refused('nope')
     refused('help', 'nope')
     refused('pull', '--platform')
@@ -154,8 +167,11 @@ describe('the help', () => {
     pull: ['--platform', '--pull'],
     ls: [],
     inspect: [],
-    rm: ['--published-only'],
-    clean: ['--published-only'],
+    rm: ['--published-only', '--force'],
+    clean: ['--published-only', '--force'],
+    gc: ['--keep-bytes', '--keep-newer', '--dry-run'],
+    pin: [],
+    unpin: [],
     log: ['--after'],
     verify: [],
   }

@@ -17,6 +17,13 @@ const NO_BYTES = { fetchBlobs: 0, fetchBytes: 0, sharedBytes: 0, presentBytes: 0
 const NO_PLAN = { images: 0, failed: 0, ...NO_BYTES }
 const NO_TOTALS = { images: 0, pulled: 0, upToDate: 0, failed: 0, fetchedBlobs: 0, fetchedBytes: 0, elapsedMs: 0 }
 
+const NO_PINS = { changed: [], unchanged: [], failed: [] }
+const NONE = { count: 0, bytes: 0 }
+const NOTHING_RECLAIMED = {
+  ...{ dryRun: false, evicted: [], removedBlobs: 0, freedBytes: 0, keptBlobs: 0, keptBytes: 0, overBudgetBytes: 0 },
+  removed: { evicted: NONE, unreferenced: NONE, unknown: NONE, strays: NONE, ingests: NONE },
+}
+
 /** Answers every call with the smallest report there is, and remembers what it was asked. */
 function aCache(): Cache & { readonly calls: unknown[][] } {
   const calls: unknown[][] = []
@@ -40,6 +47,9 @@ function aCache(): Cache & { readonly calls: unknown[][] } {
     inspect: (...call) => answer({ reference: 'a', root, totalBytes: 0, presentBytes: 0 }, 'inspect', ...call),
     remove: (...call) => answer(removal, 'remove', ...call),
     clean: (...call) => answer(removal, 'clean', ...call),
+    reclaim: (...call) => answer(NOTHING_RECLAIMED, 'reclaim', ...call),
+    pin: (...call) => answer(NO_PINS, 'pin', ...call),
+    unpin: (...call) => answer(NO_PINS, 'unpin', ...call),
     async *history(...call) {
       calls.push(['history', ...call])
       yield recorded
@@ -84,8 +94,14 @@ describe('dispatch', () => {
       ],
       [{ verb: 'ls' }, ['list', { signal }]],
       [{ verb: 'inspect', reference: 'a' }, ['inspect', 'a', { signal }]],
-      [{ verb: 'rm', references, publishedOnly: true }, ['remove', references, { signal, publishedOnly: true }]],
-      [{ verb: 'clean', publishedOnly: false }, ['clean', { signal, publishedOnly: false }]],
+      [
+        { verb: 'rm', references, publishedOnly: true, force: false },
+        ['remove', references, { signal, publishedOnly: true, force: false }],
+      ],
+      [{ verb: 'clean', publishedOnly: false, force: true }, ['clean', { signal, publishedOnly: false, force: true }]],
+      [{ verb: 'gc', keepBytes: 7, dryRun: true }, ['reclaim', { keepBytes: 7, dryRun: true, signal }]],
+      [{ verb: 'pin', references }, ['pin', references, { signal }]],
+      [{ verb: 'unpin', references }, ['unpin', references, { signal }]],
       [{ verb: 'log', after: 7 }, ['history', { signal, after: 7 }]],
       [{ verb: 'verify' }, ['verify', { signal }]],
     ]

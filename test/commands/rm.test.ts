@@ -55,4 +55,11 @@ describe('the result of rm and clean', () => {
     const report = aReport({ removed: ['a'] })
     assert.equal(renderRemoval(report).document, report)
   })
+
+  it('takes a pin for a result where nothing was named', () => {
+    const report = aReport({ kept: [kept('a', 'REFERENCE_PINNED')] })
+    assert.equal(renderRemoval(report).exitCode, 7)
+    const { lines, exitCode } = renderRemoval(report, { results: ['REFERENCE_PINNED'] })
+    assert.deepEqual([lines[0], exitCode], ['kept a: REFERENCE_PINNED', 0])
+  })
 })

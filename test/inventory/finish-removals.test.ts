@@ -32,11 +32,10 @@ async function commit(cache: ACache, digest: Digest, bytes: Uint8Array): Promise
 describe('finishRemovals', () => {
   it('carries out the plan that a crash left, once', async () => {
     const { cache, app } = await killedRemoval()
-    const size = [...app.blobs.values()].reduce((sum, { length }) => sum + length, 0)
-    assert.deepEqual(await finish(cache), { removedBlobs: app.blobs.size, freedBytes: size })
+    assert.deepEqual(await finish(cache), new Map([...app.blobs].map(([digest, bytes]) => [digest, bytes.length])))
     assert.deepEqual([await cache.stored(), cache.log.state.removals.size], [[], 0])
     const { position } = cache.log.state.head
-    assert.deepEqual(await finish(cache), { removedBlobs: 0, freedBytes: 0 })
+    assert.deepEqual(await finish(cache), new Map())
     assert.equal(cache.log.state.head.position, position)
   })
 
@@ -52,8 +51,7 @@ describe('finishRemovals', () => {
     const { cache, app } = await killedRemoval()
     const [first] = app.blobs.keys()
     await cache.blobs.remove([first ?? assert.fail()])
-    const { removedBlobs } = await finish(cache)
-    assert.equal(removedBlobs, app.blobs.size - 1)
+    assert.equal((await finish(cache)).size, app.blobs.size - 1)
     assert.deepEqual(await cache.stored(), [])
   })
 
@@ -124,8 +122,8 @@ describe('finishRemovals', () => {
   it('carries out only the plans it is asked for', async () => {
     const { cache } = await killedRemoval()
     const [plan] = cache.log.state.removals.keys()
-    const { removedBlobs } = await cache.log.hold((held) => finishRemovals(held, cache.deps, [(plan ?? 0) + 1]))
-    assert.equal(removedBlobs, 0)
+    const removed = await cache.log.hold((held) => finishRemovals(held, cache.deps, [(plan ?? 0) + 1]))
+    assert.equal(removed.size, 0)
     assert.equal(cache.log.state.removals.size, 1)
   })
 })

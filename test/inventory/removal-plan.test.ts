@@ -72,6 +72,18 @@ describe('decideRemoval', () => {
     assert.ok(!planned(events).includes(aDigest('unknown to the log')))
   })
 
+  it('removes the references before the blobs, and says of evicted ones that they were', () => {
+    const input = given({ images: TWO, remove: ['web', 'app'] })
+    assert.deepEqual(
+      decideRemoval({ ...input, evicts: true }).events.map((event) => ({ ...event, digests: undefined })),
+      [
+        { type: 'ReferenceRemoved', reference: 'app', reason: 'evicted', digests: undefined },
+        { type: 'ReferenceRemoved', reference: 'web', reason: 'evicted', digests: undefined },
+        { type: 'RemovalPlanned', digests: undefined },
+      ],
+    )
+  })
+
   it('plans no removal when there is nothing to remove', () => {
     const { events } = decideRemoval(given({ images: { app: ['a'], same: ['a'] }, remove: ['app'] }))
     assert.deepEqual(events, [{ type: 'ReferenceRemoved', reference: 'app' }])

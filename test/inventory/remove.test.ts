@@ -63,6 +63,16 @@ describe('removeReferences', () => {
     )
   })
 
+  it('keeps a pinned reference, says so, and takes it with force', async () => {
+    const { cache, app, web } = await twoStored()
+    await cache.record({ type: 'ReferencePinned', reference: APP })
+    const refused = await removeReferences(['app:1'], cache.deps)
+    assert.deepEqual([refused.removed, refused.kept[0]?.failure.code], [[], 'REFERENCE_PINNED'])
+    assert.deepEqual(await cache.stored(), digestsIn(app, web))
+    assert.deepEqual((await removeReferences(['app:1'], cache.deps, { force: true })).removed, [APP])
+    assert.deepEqual([cache.log.state.pins.size, await cache.stored()], [0, digestsIn(web)])
+  })
+
   it('writes nothing when no name is known', async () => {
     const { cache, app, web } = await twoStored()
     const before = cache.log.state.head
@@ -156,6 +166,16 @@ describe('clean', () => {
     assert.deepEqual([report.removed, report.kept], [[APP, WEB], []])
     assert.equal(report.removedBlobs, digestsIn(app, web).length)
     assert.deepEqual([await cache.stored(), cache.references], [[], []])
+  })
+
+  it('keeps pinned references with their blobs, unless forced', async () => {
+    const { cache, app } = await twoStored()
+    await cache.record({ type: 'ReferencePinned', reference: APP })
+    const { removed, kept } = await clean(cache.deps)
+    assert.deepEqual([removed, kept.map(({ failure }) => failure.code)], [[WEB], ['REFERENCE_PINNED']])
+    assert.deepEqual(await cache.stored(), digestsIn(app))
+    await clean(cache.deps, { force: true })
+    assert.deepEqual(await cache.stored(), [])
   })
 
   it('removes adopted images with their blobs', async () => {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { adopt, type IndexEntry, planRemoval } from '../../src/log/decide.js'
+import { adopt, type IndexEntry } from '../../src/log/decide.js'
 import type { HearthEvent } from '../../src/log/events.js'
 import { applyAll, emptyIndex } from '../../src/log/projection.js'
-import { aDescriptorOf, aDigest, aLog, referenceRemoved, referenceSet } from '../support/a-log.js'
+import { aDescriptorOf, aLog, referenceRemoved, referenceSet } from '../support/a-log.js'
 
 describe('adopting what other tools did to index.json', () => {
   const one = anEntry('app:1')
@@ -85,20 +85,6 @@ describe('adopting what other tools did to index.json', () => {
     const after = Array.from(references, ([reference, record]) => ({ reference, ...record }))
     assert.deepEqual(adopt({ base: [one, two], theirs, ours: after }), [])
     assert.deepEqual([...references.keys()].sort(), ['app:1', 'app:3'])
-  })
-})
-
-describe('planning a removal', () => {
-  it('removes the references before it plans for the blobs', () => {
-    assert.deepEqual(planRemoval(['app:1', 'app:2'], [aDigest('a')]), [
-      referenceRemoved('app:1'),
-      referenceRemoved('app:2'),
-      { type: 'RemovalPlanned', digests: [aDigest('a')] },
-    ])
-  })
-
-  it('plans nothing when every blob is needed', () => {
-    assert.deepEqual(planRemoval(['app:1'], []), [referenceRemoved('app:1')])
   })
 })
 
