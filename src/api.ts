@@ -100,6 +100,13 @@ export interface HistoryOptions extends SignalOptions {
 }
 
 export interface VerifyOptions extends SignalOptions {
+  /** Believes files under blobs/ whose size is the recorded one, without reading them. */
+  readonly quick?: boolean
+  /**
+   * Repairs what can be: damaged blobs are taken away and fetched again from where their images came, and nothing else is fetched;
+   * rights are set, index.json is written again. What was wrong is kept under .hearth/quarantine.
+   */
+  readonly repair?: boolean
   /**
    * Makes a damaged log anew from index.json and the blobs, and keeps the damaged one aside. Its history is lost to hearth, its
    * references are not. A sound log is left alone.

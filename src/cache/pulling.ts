@@ -1,9 +1,9 @@
 import type { WarmOptions } from '../api.js'
-import type { PullTarget } from '../pull/pull.js'
+import type { PullDeps, PullTarget } from '../pull/pull.js'
 import type { PullReport } from '../pull/report.js'
 import type { CacheParts } from './cache-parts.js'
 
-/** Ensures that images are in the cache: puts the coordinator together for one run, and ends its leases with it. */
+/** Ensures that images are in the cache. */
 export async function pullInto(
   parts: CacheParts,
   references: readonly (string | PullTarget)[],
@@ -11,31 +11,36 @@ export async function pullInto(
 ): Promise<PullReport> {
   const { parseWanted } = await import('../pull/platforms.js')
   const { pull } = await import('../pull/pull.js')
-  const { Recorder } = await import('../pull/recorder.js')
-  const { FsDiskSpace } = await import('../blobs/fs-disk-space.js')
-  const { FsClaims } = await import('../blobs/fs-claim.js')
-  const { FsLeases } = await import('../blobs/fs-lease.js')
   const { platforms = [], pull: policy = 'missing', failFast = false, onProgress = () => {}, signal } = options
-  const { path, blobs, materialise } = parts
   const wanted = parseWanted(platforms, parts.host)
-  const log = await parts.log()
-  const [pool, registry, boot] = await Promise.all([parts.pool(), parts.registry(), parts.boot()])
-  const [claims, disk, leases] = [new FsClaims(path), new FsDiskSpace(path), new FsLeases(path)]
-  const { durability } = parts.options
-  const recording = { log, blobs, boot, materialise }
-  const flusher = await parts.flusher()
-  const onDoubtful = () => flusher.committed()
-  const recorder = new Recorder({ ...recording, durability, onDoubtful, now: () => performance.now() })
-  try {
-    const strict = platforms.length > 0
-    const report = await pull(
-      { references, wanted, strict, policy, failFast, onProgress, ...(signal && { signal }) },
-      { ...recording, pool, registry, leases, recorder, claims, disk, options: parts.options },
-    )
+  const strict = platforms.length > 0
+  const request = { references, wanted, strict, policy, failFast, onProgress, ...(signal && { signal }) }
+  return await withPull(parts, async (deps) => {
+    const report = await pull(request, deps)
     // Before the leases end: a collector that comes now sees the one or the other.
     const uses = await parts.uses()
     await uses.touch(report.results.flatMap((result) => (result.ok ? [result.reference] : [])))
     return report
+  })
+}
+
+/** Puts the coordinator together for one run, and ends its leases with it. */
+export async function withPull<T>(parts: CacheParts, run: (deps: PullDeps) => Promise<T>): Promise<T> {
+  const { Recorder } = await import('../pull/recorder.js')
+  const { FsDiskSpace } = await import('../blobs/fs-disk-space.js')
+  const { FsClaims } = await import('../blobs/fs-claim.js')
+  const { FsLeases } = await import('../blobs/fs-lease.js')
+  const { path, blobs, materialise, options } = parts
+  const log = await parts.log()
+  const [pool, registry, boot] = await Promise.all([parts.pool(), parts.registry(), parts.boot()])
+  const [claims, disk, leases] = [new FsClaims(path), new FsDiskSpace(path), new FsLeases(path)]
+  const recording = { log, blobs, boot, materialise }
+  const flusher = await parts.flusher()
+  const onDoubtful = () => flusher.committed()
+  const { durability } = options
+  const recorder = new Recorder({ ...recording, durability, onDoubtful, now: () => performance.now() })
+  try {
+    return await run({ ...recording, pool, registry, leases, recorder, claims, disk, options })
   } finally {
     await leases.release()
   }

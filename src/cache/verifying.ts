@@ -1,40 +1,85 @@
 import type { VerifyOptions } from '../api.js'
 import { HearthError } from '../errors.js'
 import type { RebuildDeps } from '../inventory/rebuild.js'
+import type { RepairDeps } from '../inventory/repair.js'
+import type { BlobRepairDeps } from '../inventory/repair-blobs.js'
 import type { VerifyReport } from '../inventory/reports.js'
-import type { VerifyDeps } from '../inventory/verify.js'
+import type { Survey } from '../inventory/survey.js'
+import type { Mending, VerifyDeps } from '../inventory/verify.js'
 import type { EventLog } from '../log/event-log.js'
 import type { CacheParts } from './cache-parts.js'
+import { withPull } from './pulling.js'
 
-/** @throws HearthError CACHE_MISSING */
+/** @throws HearthError CACHE_MISSING; OPTION_INVALID for a rebuild that is to be quick. */
 export async function verifyAll(parts: CacheParts, options: VerifyOptions): Promise<VerifyReport> {
-  const { verifyAndRebuild, verifyCache } = await import('../inventory/verify.js')
+  const { verifyCache } = await import('../inventory/verify.js')
   const { path } = parts
+  if (options.rebuild && options.quick) {
+    throw new HearthError('OPTION_INVALID', 'a log is rebuilt from blobs that were hashed: not with quick')
+  }
   if (!(await parts.isThere())) throw new HearthError('CACHE_MISSING', `there is no cache in ${path}`, { path })
   const log = (await parts.isInitialised()) ? await parts.logAsItIs() : undefined
   try {
     const deps = await surveyDeps(parts, log)
-    if (!options.rebuild || log === undefined) return await verifyCache(deps, options)
-    return await verifyAndRebuild(await rebuildDeps(parts, deps), { ...options, openNewLog: () => openNewLog(parts) })
+    const mending: Mending = {
+      ...(options.rebuild && log && { rebuild: await rebuilding(parts, deps) }),
+      ...(options.repair && { repair: (survey) => repairing(parts, { deps, survey, options }) }),
+    }
+    return await verifyCache(deps, options, mending)
   } finally {
     await log?.close()
   }
 }
 
-/** index.json is brought up to it, also where a handle of this process was open all the while. */
-async function openNewLog(parts: CacheParts): Promise<EventLog> {
-  const log = await parts.log()
-  await log.hold(parts.materialise)
-  return log
-}
-
 async function surveyDeps(parts: CacheParts, log: VerifyDeps['log']): Promise<VerifyDeps> {
-  const { blobs, index: indexFile, host } = parts
-  return { blobs, indexFile, pool: await parts.pool(), jobs: host.parallelism, ...(log && { log }) }
+  const { FsPermissions } = await import('../blobs/fs-permissions.js')
+  const { FsLayoutMarker } = await import('../materialise/fs-layout-marker.js')
+  const { path, blobs, index: indexFile, host } = parts
+  const [permissions, marker] = [new FsPermissions(path), new FsLayoutMarker(path)]
+  const pool = await parts.pool()
+  return { blobs, indexFile, permissions, marker, pool, jobs: host.parallelism, ...(log && { log }) }
 }
 
-async function rebuildDeps(parts: CacheParts, deps: VerifyDeps): Promise<RebuildDeps> {
+async function rebuilding(parts: CacheParts, deps: VerifyDeps): Promise<NonNullable<Mending['rebuild']>> {
   const { LevelEventLog } = await import('../log/level-event-log.js')
+  const openNewLog = async (): Promise<EventLog> => {
+    const log = await parts.log()
+    // Also where a handle of this process was open all the while.
+    await log.hold(parts.materialise)
+    return log
+  }
   const replaceLog: RebuildDeps['replaceLog'] = (make) => LevelEventLog.replace(parts.path, parts.options, make)
-  return { ...deps, boot: await parts.boot(), replaceLog }
+  return { ...deps, boot: await parts.boot(), replaceLog, openNewLog }
+}
+
+interface Repairing {
+  readonly deps: VerifyDeps
+  readonly survey: Survey
+  readonly options: VerifyOptions
+}
+
+async function repairing(parts: CacheParts, { deps, survey, options }: Repairing): Promise<RepairDeps> {
+  const { FsClaims } = await import('../blobs/fs-claim.js')
+  const { putStrayAside } = await import('../blobs/fs-stray.js')
+  const { path, index, materialise } = parts
+  // Nobody can take edits over from what cannot be parsed: without the file, it is written again from the log.
+  if (survey.index.failure !== undefined && deps.log) await index.exclusively((file) => file.setAside())
+  return {
+    ...deps,
+    log: await parts.log(),
+    claims: new FsClaims(path),
+    materialise,
+    putAside: (stray) => putStrayAside(path, stray, Date.now()),
+    refetch: (missing) => refetchInto(parts, missing, options),
+  }
+}
+
+async function refetchInto(
+  parts: CacheParts,
+  missing: Parameters<BlobRepairDeps['refetch']>[0],
+  { signal }: VerifyOptions,
+): ReturnType<BlobRepairDeps['refetch']> {
+  const { refetch, registryNames } = await import('../pull/refetch.js')
+  const lost = missing.map((blob) => ({ ...blob, references: registryNames(blob.references) }))
+  return await withPull(parts, (deps) => refetch(lost, deps, { ...(signal && { signal }) }))
 }

@@ -48,6 +48,9 @@ A bare --pull means always: "hearth pull --pull alpine" asks the registry for al
 export const VERIFY_HELP = `
 Without options nothing is changed, and nobody waits.
 
+  --quick      reads no blob: a file of the right size counts as right
+  --repair     takes damaged blobs away and fetches these again, from the registries of the images that need them; sets rights,
+               writes index.json again. What was wrong is kept under .hearth/quarantine/. Needs the network for blobs alone.
   --rebuild    for a damaged log: makes a new one from index.json and the blobs that are right. No reference is lost, the
                history is; the damaged log is kept under .hearth/damaged/. A sound log is left alone.
 

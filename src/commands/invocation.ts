@@ -47,7 +47,7 @@ export type Invocation =
   | { readonly verb: 'gc'; readonly keepBytes?: number; readonly keepNewerMs?: number; readonly dryRun: boolean }
   | { readonly verb: 'pin' | 'unpin'; readonly references: readonly string[] }
   | { readonly verb: 'log'; readonly after: number }
-  | { readonly verb: 'verify'; readonly rebuild?: true }
+  | { readonly verb: 'verify'; readonly quick?: true; readonly repair?: true; readonly rebuild?: true }
 
 /** How results and messages are shown. */
 export interface OutputOptions {

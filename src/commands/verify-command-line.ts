@@ -10,7 +10,9 @@ export function addVerifyCommand(
   program
     .command('verify')
     .description('re-hash every blob; check the log, index.json and each image')
+    .option('--quick', 'check presence and sizes of blobs instead of re-hashing them')
+    .option('--repair', 'fetch damaged blobs again, and put right what else can be')
     .option('--rebuild', 'make a damaged log anew from index.json and the blobs')
     .addHelpText('after', VERIFY_HELP)
-    .action(({ rebuild }) => found({ verb: 'verify', ...(rebuild && { rebuild }) }))
+    .action((options) => found({ verb: 'verify', ...options }))
 }

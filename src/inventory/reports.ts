@@ -90,8 +90,11 @@ export interface PinReport {
 }
 
 export interface VerifyProblem {
-  /** What is wrong: a blob, a reference's closure, the log, index.json or a file that should not be there. */
-  readonly kind: 'blob' | 'reference' | 'log' | 'index' | 'stray'
+  /**
+   * What is wrong: a blob, a reference's closure, the log, index.json or oci-layout, who may write to a file, or a file that
+   * should not be there.
+   */
+  readonly kind: 'blob' | 'reference' | 'log' | 'index' | 'permission' | 'stray'
   readonly subject: string
   readonly failure: Failure
   /** What became of it; absent when nobody asked for a repair. */

@@ -1,13 +1,16 @@
 import type { BlobStore } from '../blobs/blob-store.js'
+import type { Permissions } from '../blobs/permissions.js'
 import type { EventLog } from '../log/event-log.js'
 import type { IndexFile } from '../materialise/index-file.js'
+import type { LayoutMarker } from '../materialise/layout-marker.js'
 import type { Pool } from '../pool/pool.js'
 import { contentReader } from './closure.js'
 import { inLanes, throwIfAborted } from './lanes.js'
-import type { VerifyProblem, VerifyProgress, VerifyReport } from './reports.js'
+import type { VerifyProblem, VerifyProgress } from './reports.js'
 import { confirmProblems } from './verify-again.js'
 import { type HashedBlobs, hashBlobs } from './verify-blobs.js'
 import { checkImage, type ImageCheck, type RecordedImage } from './verify-closure.js'
+import { checkMarker, checkPermissions } from './verify-files.js'
 import { checkIndex, type FoundIndex, readIndex } from './verify-index.js'
 import { checkLog, type LogFindings } from './verify-log.js'
 
@@ -16,12 +19,17 @@ export interface SurveyDeps {
   readonly log?: EventLog
   readonly blobs: BlobStore
   readonly indexFile: IndexFile
+  /** Absent where there are no files that could have wrong ones. */
+  readonly permissions?: Permissions
+  readonly marker?: LayoutMarker
   readonly pool: Pool
   /** Blobs hashed at once. */
   readonly jobs: number
 }
 
 export interface SurveyOptions {
+  /** Believes files under blobs/ whose size is the recorded one, without reading them. */
+  readonly quick?: boolean
   readonly onProgress?: (event: VerifyProgress) => void
   readonly signal?: AbortSignal
 }
@@ -61,6 +69,8 @@ export async function surveyCache(deps: SurveyDeps, options: SurveyOptions, know
   const found = [
     ...findings.problems,
     ...checkIndex(index, log === undefined ? undefined : findings),
+    ...(deps.marker ? await checkMarker(deps.marker) : []),
+    ...(deps.permissions ? await checkPermissions(deps.permissions) : []),
     ...hashed.problems,
     ...gapsIn(checks),
   ]
@@ -68,12 +78,6 @@ export async function surveyCache(deps: SurveyDeps, options: SurveyOptions, know
   const again = { ...(log && findings.state && { log }), blobs: deps.blobs, images, ...withSignal }
   const problems = (await confirmProblems(found, again)).sort(byKind)
   return { index, findings, images, hashed, checks, problems }
-}
-
-/** What the caller is told of it. */
-export function reportOf({ hashed, images, findings, problems }: Survey): VerifyReport {
-  const { blobs, bytes } = hashed
-  return { blobs, bytes, references: images.size, events: findings.events, problems }
 }
 
 async function checkImages(
@@ -96,6 +100,6 @@ function gapsIn(checks: ReadonlyMap<string, ImageCheck>): VerifyProblem[] {
 
 /** The lanes end in any order. */
 function byKind(a: VerifyProblem, b: VerifyProblem): number {
-  const order: readonly VerifyProblem['kind'][] = ['log', 'index', 'blob', 'reference', 'stray']
+  const order: readonly VerifyProblem['kind'][] = ['log', 'index', 'blob', 'reference', 'permission', 'stray']
   return order.indexOf(a.kind) - order.indexOf(b.kind) || (a.subject < b.subject ? -1 : 1)
 }

@@ -12,6 +12,8 @@ export interface HashOptions {
   /** What the log counts as present. */
   readonly recorded: ReadonlyMap<Digest, BlobRecord>
   readonly lanes: number
+  /** Believes files whose size is the recorded one, without reading them. */
+  readonly quick?: boolean
   readonly onProgress?: (event: VerifyProgress) => void
   readonly signal?: AbortSignal
 }
@@ -63,11 +65,12 @@ async function listBlobs(blobs: BlobStore): Promise<{ stored: StoredBlob[]; stra
 }
 
 async function verifyOne(
-  { digest }: StoredBlob,
-  { blobs, pool, recorded, signal }: HashOptions,
+  { digest, size: actual }: StoredBlob,
+  { blobs, pool, recorded, quick, signal }: HashOptions,
   onBytes: (bytes: number) => void,
 ): Promise<VerifyProblem | undefined> {
   const size = recorded.get(digest)?.size
+  if (quick) return size === undefined || size === actual ? undefined : sizeProblem(digest, size, actual)
   const task = { kind: 'verify-blob', path: blobs.pathOf(digest), digest, ...(size !== undefined && { size }) } as const
   try {
     await pool.verifyBlob(task, { onBytes, ...(signal && { signal }) })
@@ -101,6 +104,11 @@ function progressOf(stored: readonly StoredBlob[], onProgress?: (event: VerifyPr
       report()
     },
   }
+}
+
+function sizeProblem(digest: Digest, expected: number, actual: number): VerifyProblem {
+  const message = `${digest} has ${actual} bytes instead of ${expected}`
+  return { kind: 'blob', subject: digest, failure: { code: 'SIZE_MISMATCH', message, details: { expected, actual } } }
 }
 
 function missingProblem(digest: Digest): VerifyProblem {

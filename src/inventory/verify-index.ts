@@ -25,13 +25,23 @@ export interface FoundIndex {
 export async function readIndex(file: IndexFile): Promise<FoundIndex> {
   const lastWritten = await file.lastWritten()
   const written = lastWritten && renderedHead(lastWritten)
-  const found = parseFound(await file.read())
+  const found = await readFound(file)
   // A file that is broken or gone was ours until then.
   const { images } = found.failure === undefined && found.bytes !== undefined ? found : parseFound(lastWritten)
   return { ...found, images, ...(written && { written }) }
 }
 
-function parseFound(bytes: Uint8Array | undefined): FoundIndex {
+/** A folder or a pipe in its place is a finding too. */
+async function readFound(file: IndexFile): Promise<Omit<FoundIndex, 'written'>> {
+  try {
+    return parseFound(await file.read())
+  } catch (error) {
+    if (!isHearthError(error, 'LAYOUT_INVALID')) throw error
+    return { bytes: undefined, images: new Map(), failure: toFailure(error) }
+  }
+}
+
+function parseFound(bytes: Uint8Array | undefined): Omit<FoundIndex, 'written'> {
   if (bytes === undefined) return { bytes, images: new Map() }
   try {
     const { entries, head } = parseIndex(bytes)

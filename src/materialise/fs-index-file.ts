@@ -4,6 +4,7 @@ import { HearthError } from '../errors.js'
 import { acquireLock } from '../lock/fs-lock.js'
 import { storeFailure } from '../log/fs-failure.js'
 import { INDEX_FILE, LINUXKIT_LOCK, MATERIALISED_FILE } from '../oci/image-layout.js'
+import { keepAside } from './fs-keep-aside.js'
 import { readWhole } from './fs-read-file.js'
 import { replaceFile, sweepTemporaries } from './fs-replace-file.js'
 import type { IndexFile, OpenIndexFile } from './index-file.js'
@@ -50,6 +51,7 @@ export class FsIndexFile implements IndexFile {
         current: () => this.read(),
         base: () => this.#readBase(),
         replace: (bytes) => this.#replace(bytes),
+        setAside: () => keepAside(this.#root, INDEX_FILE),
       })
     } finally {
       await lock.release()
@@ -61,7 +63,8 @@ export class FsIndexFile implements IndexFile {
   }
 
   async lastWritten(): Promise<Uint8Array | undefined> {
-    const [next, current] = [await readWhole(this.#next, MAX_INDEX_BYTES), await this.read()]
+    const next = await readWhole(this.#next, MAX_INDEX_BYTES)
+    const current = next && (await this.read())
     if (next !== undefined && current !== undefined && Buffer.compare(current, next) === 0) return next
     return readWhole(this.#base, MAX_INDEX_BYTES)
   }

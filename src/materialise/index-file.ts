@@ -18,4 +18,6 @@ export interface OpenIndexFile {
   base(): Promise<Uint8Array | undefined>
   /** Replaces index.json atomically and durably, then remembers the bytes as the base. */
   replace(bytes: Uint8Array): Promise<void>
+  /** Takes away what stands there, and keeps it; until the next {@link replace} there is none. Idempotent. */
+  setAside(): Promise<void>
 }

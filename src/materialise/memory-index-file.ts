@@ -29,6 +29,9 @@ export class MemoryIndexFile implements IndexFile {
         this.bytes = bytes
         this.#base = bytes
       },
+      setAside: async () => {
+        this.bytes = undefined
+      },
     }
   }
 }

@@ -34,7 +34,7 @@ import { openRun } from './run.js'
 /** Images resolved and planned at once: their small requests wait in the hosts' lanes anyway. */
 const IMAGES_AT_ONCE = 64
 /** What an abort waits for at most: a disk that takes longer to flush is left to finish by itself. */
-const STOP_WITHIN_MS = 1500
+export const STOP_WITHIN_MS = 1500
 
 export interface PullDeps {
   readonly registry: Registry

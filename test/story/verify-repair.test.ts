@@ -1,0 +1,272 @@
+/** Damage of every kind to a whole cache, and what verify makes of it. */
+import assert from 'node:assert/strict'
+import { chmod, cp, mkdir, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, beforeEach, describe, it } from 'node:test'
+import { type Cache, openCache, type VerifyOptions, type VerifyReport } from '../../src/index.js'
+import type { Digest } from '../../src/oci/digest.js'
+import {
+  BLOBS_FOLDER,
+  blobPath,
+  HEARTH_FOLDER,
+  INDEX_FILE,
+  LOG_FOLDER,
+  OCI_LAYOUT_FILE,
+  QUARANTINE_FOLDER,
+} from '../../src/oci/image-layout.js'
+import { readAll } from '../support/a-log.js'
+import { anImage, type BuiltImage } from '../support/an-image.js'
+import { soundBlobs } from '../support/cache-folder.js'
+import { hearth } from '../support/hearth.js'
+import { type RawRegistry, startRawRegistry } from '../support/raw-registry.js'
+import { fail } from '../support/raw-steps.js'
+import { tempDir } from '../support/temp-dir.js'
+
+const LINUX = { platforms: ['linux/amd64'] }
+
+describe('hearth verify --repair', () => {
+  let registry: RawRegistry
+  let images: readonly BuiltImage[]
+  let names: readonly string[]
+  let pulled: string
+  let cache: string
+  /** Requests before this test. */
+  let asked: number
+
+  before(async () => {
+    registry = await startRawRegistry()
+    const layers = [{ seed: 'base', bytes: 5000 }, { bytes: 3000 }]
+    images = await Promise.all(
+      ['a', 'b'].map((seed) => anImage({ seed, platforms: ['linux/amd64', 'linux/arm64'], layers })),
+    )
+    names = images.map((image, at) => registry.add(image, `library/${at}`, '1.0'))
+    pulled = await tempDir()
+    await withCache((opened) => opened.pull(names, LINUX), pulled)
+  })
+  after(() => registry.close())
+  beforeEach(async () => {
+    cache = await tempDir()
+    await cp(pulled, cache, { recursive: true, preserveTimestamps: true })
+    asked = registry.requests.length
+  })
+
+  const withCache = async <T>(work: (opened: Cache) => Promise<T>, path = cache): Promise<T> => {
+    const opened = await openCache({ path, lockTimeoutMs: 5000, retry: { retries: 0 } })
+    try {
+      return await work(opened)
+    } finally {
+      await opened.close()
+    }
+  }
+  const verify = (options: VerifyOptions = {}) => withCache((opened) => opened.verify(options))
+  const repair = () => verify({ repair: true })
+  const amd64 = (at = 0) => images[at]?.platforms.get('linux/amd64') ?? assert.fail()
+  const base = () => amd64().layers[0]?.digest ?? assert.fail()
+  const own = () => amd64().layers[1]?.digest ?? assert.fail()
+  const pathOf = (digest: Digest) => join(cache, blobPath(digest))
+  const corrupt = async (digest: Digest) => {
+    const bytes = await readFile(pathOf(digest))
+    await chmod(pathOf(digest), 0o644)
+    await writeFile(pathOf(digest), bytes.fill(1, 0, 1))
+  }
+  const briefly = ({ problems }: VerifyReport) =>
+    problems.map(
+      ({ kind, repair }) => `${kind} ${repair === undefined ? '-' : repair.done ? 'done' : repair.failure.code}`,
+    )
+  const requested = (kind: 'blob' | 'manifest') =>
+    registry.requests
+      .slice(asked)
+      .flatMap((request) => (request.kind === kind && request.digest ? [request.digest] : []))
+  const assertWhole = async () => {
+    assert.deepEqual((await verify()).problems, [])
+    await soundBlobs(cache)
+  }
+
+  it('fetches a damaged layer again, and nothing else', async () => {
+    await corrupt(base())
+    assert.deepEqual(briefly(await repair()), ['blob done', 'reference done', 'reference done'])
+    assert.deepEqual([requested('blob'), requested('manifest')], [[base()], []])
+    await assertWhole()
+    assert.deepEqual((await readdir(join(cache, QUARANTINE_FOLDER))).length, 1)
+  })
+
+  it('fetches what is missing, truncated, or replaced by a folder', async () => {
+    const damages = [
+      rm,
+      (path: string) => chmod(path, 0o600).then(() => truncate(path, 7)),
+      async (path: string) => {
+        await rm(path)
+        await mkdir(path)
+      },
+    ]
+    for (const damage of damages) {
+      await damage(pathOf(own()))
+      const report = await repair()
+      assert.ok(
+        report.problems.length > 0 && report.problems.every(({ repair }) => repair?.done),
+        JSON.stringify(report),
+      )
+      await assertWhole()
+    }
+  })
+
+  it('fetches manifests and configs, and what turns out to be missing below them', async () => {
+    const { manifest, config } = amd64()
+    await corrupt(manifest.digest)
+    await rm(pathOf(config.digest))
+    await rm(pathOf(own()))
+    const report = await repair()
+    assert.ok(
+      report.problems.every(({ repair }) => repair?.done),
+      JSON.stringify(report.problems),
+    )
+    assert.deepEqual(requested('manifest'), [manifest.digest])
+    assert.deepEqual(new Set(requested('blob')), new Set([config.digest, own()]))
+    await assertWhole()
+  })
+
+  it('takes a shared blob from another image’s repository when the first one has lost it', async () => {
+    await corrupt(base())
+    registry.script({ kind: 'blob', digest: base(), path: /library\/0/ }, fail(404, 'BLOB_UNKNOWN'))
+    const report = await repair()
+    assert.ok(
+      report.problems.every(({ repair }) => repair?.done),
+      JSON.stringify(report.problems),
+    )
+    assert.deepEqual(requested('blob'), [base(), base()])
+  })
+
+  it('says why what it could not have is still missing, and keeps the reference', async () => {
+    await withCache((opened) => opened.remove([names[1] ?? '']))
+    const offline = await startRawRegistry()
+    const lost = offline.add(await anImage({ seed: 'lost' }), 'library/lost', '1.0')
+    await withCache((opened) => opened.pull([lost], LINUX))
+    await offline.close()
+    const [layer] = (await anImage({ seed: 'lost' })).platforms.get('linux/amd64')?.layers ?? []
+    await corrupt(layer?.digest ?? assert.fail())
+    const report = await repair()
+    assert.deepEqual(briefly(report), ['blob CONNECTION_FAILED', 'reference CONNECTION_FAILED'])
+    assert.ok((await withCache((opened) => opened.list())).some(({ reference }) => reference === lost))
+    assert.deepEqual(briefly(await verify()), ['reference -'])
+  })
+
+  it('takes a damaged blob away that nothing needs, without asking anybody', async () => {
+    await withCache((opened) => opened.remove(names.slice(1)))
+    const stray = (await anImage({ seed: 'other' })).blobs
+    const [[digest] = assert.fail()] = stray
+    await writeFile(pathOf(digest), 'rot')
+    assert.deepEqual(briefly(await repair()), ['blob done'])
+    assert.equal(registry.requests.length, asked)
+    await assertWhole()
+  })
+
+  it('writes a broken, missing or edited index.json again, and keeps what it replaced', async () => {
+    const before = await withCache((opened) => opened.list())
+    const path = join(cache, INDEX_FILE)
+    const edits = [
+      () => writeFile(path, '{"schemaVersion":2,'),
+      () => rm(path),
+      async () => writeFile(path, (await readFile(path, 'utf8')).replace('"schemaVersion":2', '"schemaVersion": 2')),
+      async () => {
+        await rm(path)
+        await mkdir(path)
+      },
+    ]
+    for (const edit of edits) {
+      await edit()
+      assert.deepEqual(briefly(await repair()), ['index done'])
+      assert.deepEqual(await withCache((opened) => opened.list()), before)
+      await assertWhole()
+    }
+    assert.equal(
+      (await readdir(join(cache, QUARANTINE_FOLDER))).filter((name) => name.startsWith(INDEX_FILE)).length,
+      2,
+    )
+  })
+
+  it('writes oci-layout again', async () => {
+    for (const damage of [() => rm(join(cache, OCI_LAYOUT_FILE)), () => writeFile(join(cache, OCI_LAYOUT_FILE), '{')]) {
+      await damage()
+      assert.deepEqual(briefly(await verify()), ['index -'])
+      assert.deepEqual(briefly(await repair()), ['index done'])
+      await assertWhole()
+    }
+  })
+
+  it('takes rights away that others have, and gives the owner back its own', async () => {
+    await chmod(join(cache, HEARTH_FOLDER), 0o755)
+    await chmod(join(cache, BLOBS_FOLDER), 0o777)
+    await chmod(pathOf(own()), 0o666)
+    await chmod(pathOf(base()), 0o000)
+    const before = briefly(await verify()).filter((line) => line.startsWith('permission'))
+    assert.equal(before.length, 4)
+    assert.ok((await repair()).problems.every(({ repair }) => repair?.done))
+    const modes = await Promise.all(
+      [join(cache, HEARTH_FOLDER), join(cache, BLOBS_FOLDER), pathOf(own()), pathOf(base())].map((path) => stat(path)),
+    )
+    assert.deepEqual(
+      modes.map(({ mode }) => (mode & 0o777).toString(8)),
+      ['700', '775', '664', '400'],
+    )
+    await assertWhole()
+  })
+
+  it('moves old strays away, and leaves young ones to the tool that may be writing them', async () => {
+    const [old, young] = ['old', 'young'].map((name) => `${pathOf(own())}${name}`)
+    for (const path of [old, young]) await writeFile(path ?? '', 'left by another tool')
+    await utimes(old ?? '', 1, 1)
+    assert.deepEqual(briefly(await repair()), ['stray done', 'stray STORE_BUSY'])
+    assert.deepEqual(briefly(await verify()), ['stray -'])
+  })
+
+  it('repairs nothing but the log while that is damaged, and all of it together with --rebuild', async () => {
+    await rm(join(cache, LOG_FOLDER, 'CURRENT'))
+    await corrupt(own())
+    assert.deepEqual(briefly(await repair()), ['log LOG_CORRUPT', 'blob LOG_CORRUPT', 'reference LOG_CORRUPT'])
+    assert.deepEqual(briefly(await verify({ repair: true, rebuild: true })), [
+      'log done',
+      'blob done',
+      'reference done',
+    ])
+    await assertWhole()
+  })
+
+  it('changes nothing in a clean cache', async () => {
+    const before = await withCache((opened) => readAll(opened.history()))
+    assert.deepEqual((await repair()).problems, [])
+    assert.deepEqual(await withCache((opened) => readAll(opened.history())), before)
+  })
+
+  it('makes nothing of a cache of another tool that is clean', async () => {
+    await rm(join(cache, HEARTH_FOLDER), { recursive: true })
+    await repair()
+    assert.ok(!(await readdir(cache)).includes(HEARTH_FOLDER))
+  })
+
+  describe('as a command', () => {
+    const command = (...options: readonly string[]) =>
+      hearth(['verify', ...options, '--retries', '0', '--cache', cache])
+
+    it('exits with 10 when all is repaired, and says of each how', async () => {
+      await corrupt(own())
+      const { exitCode, stdout, stderr } = await command('--repair')
+      assert.equal(exitCode, 10)
+      assert.match(stdout, /^blob +sha256:\w+ +DIGEST_MISMATCH .* repaired: fetched again$/m)
+      assert.match(stderr, /VERIFY_REPAIRED: 2 problems, 2 repaired/)
+      assert.equal((await command()).exitCode, 0)
+    })
+
+    it('looks at presence and sizes alone with --quick', async () => {
+      await corrupt(own())
+      assert.equal((await command('--quick')).exitCode, 0)
+      await rm(pathOf(base()))
+      const { exitCode, stdout } = await command('--quick', '--json')
+      assert.equal(exitCode, 4)
+      assert.deepEqual(briefly(JSON.parse(stdout)), ['blob -', 'reference -', 'reference -'])
+    })
+
+    it('refuses a quick rebuild', async () => {
+      assert.equal((await command('--quick', '--rebuild')).exitCode, 2)
+    })
+  })
+})
