@@ -70,7 +70,7 @@ function contestant(name: string, command: readonly string[] | undefined, option
 }
 
 /** Where a contestant puts its images. */
-export function folderOf(name: string, { folder }: ContestOptions): string {
+export function folderOf(name: string, { folder }: Pick<ContestOptions, 'folder'>): string {
   return join(folder, name.replace(/[^a-z0-9]+/g, '-'))
 }
 
