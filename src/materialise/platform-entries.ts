@@ -1,6 +1,7 @@
 import type { IndexEntry } from '../log/decide.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import { CONTAINERD_IMAGE_NAME, PLATFORM_OF, PLATFORMS, REF_NAME } from '../oci/image-layout.js'
+import { platformSuffix } from '../oci/platform-suffix.js'
 
 /** An entry of index.json that names one platform's manifest of an image whose root is an index. */
 export type PlatformEntry = Descriptor & {
@@ -36,9 +37,6 @@ export function isPlatformEntry(annotations: Readonly<Record<string, unknown>>):
   return name === platformEntryName(reference, platform)
 }
 
-/** `linux/arm64/v8` is `-arm64` and `linux/arm/v7` is `-armv7`; other systems than Linux come first: `-windows-amd64`. */
 function platformEntryName(reference: string, platform: string): string {
-  const [os = '', architecture = '', variant = ''] = platform.replace(/:.*$/, '').split('/')
-  const system = os === 'linux' ? '' : `${os}-`
-  return `${reference}-${system}${architecture}${architecture === 'arm64' && variant === 'v8' ? '' : variant}`
+  return `${reference}-${platformSuffix(platform)}`
 }

@@ -1,22 +1,16 @@
 import type { Observable } from 'rxjs'
-import { isHearthError, toFailure } from '../errors.js'
+import { toFailure } from '../errors.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
 import { formatReference, type Reference, repositoryName } from '../oci/reference.js'
-import type { RetryPolicy } from '../options.js'
 import type { FetchedManifest, Registry } from '../registry/registry.js'
-import { collect, type Jobs } from './abortable.js'
-import type { Lanes } from './lanes.js'
+import { collect } from './abortable.js'
+import { type PolitelyDeps, politely, type Turn } from './politely.js'
 import type { OnProgress } from './progress.js'
-import { type RetryHooks, retryWhenUseful } from './retry.js'
 import { SingleFlight } from './single-flight.js'
 
-export interface RequestsDeps {
+export interface RequestsDeps extends PolitelyDeps {
   readonly registry: Registry
-  readonly lanes: Lanes
-  readonly jobs: Jobs
-  readonly retry: RetryPolicy
-  readonly hooks: Pick<RetryHooks, 'random' | 'scheduler'>
   readonly onProgress: OnProgress
 }
 
@@ -65,38 +59,12 @@ export class Requests {
   }
 
   #politely<T>(reference: Reference, ask: (signal: AbortSignal) => Promise<T>): Observable<T> {
-    const { lanes, jobs, retry, hooks, onProgress } = this.#deps
-    const host = reference.registry
-    const inLane = async (signal: AbortSignal): Promise<T> => {
-      const slot = await lanes.enter(host, signal)
-      try {
-        return await ask(signal)
-      } catch (error) {
-        pauseLane(lanes, host, error, retry)
-        throw error
-      } finally {
-        slot.leave()
-      }
+    const onRetry: Turn['onRetry'] = ({ attempt, delayMs, error }) => {
+      const image = formatReference(reference)
+      this.#deps.onProgress({ type: 'request-retry', image, attempt, delayMs, failure: toFailure(error) })
     }
-    return jobs.run(inLane).pipe(
-      retryWhenUseful(retry, {
-        ...hooks,
-        onRetry: ({ attempt, delayMs, error }) => {
-          const image = formatReference(reference)
-          onProgress({ type: 'request-retry', image, attempt, delayMs, failure: toFailure(error) })
-        },
-      }),
-    )
+    return politely(ask, { host: reference.registry, onRetry }, this.#deps)
   }
-}
-
-/**
- * A server that says when to come back says it to all of us. Call it before the slot is left: whoever waits for that must
- * find the lane paused. A pause that nobody will wait for is none: the others are to hear it from the server, and to fail.
- */
-export function pauseLane(lanes: Lanes, host: string, error: unknown, policy: RetryPolicy): void {
-  const retryAfterMs = isHearthError(error) ? error.details.retryAfterMs : undefined
-  if (typeof retryAfterMs === 'number' && retryAfterMs <= policy.maxRetryAfterMs) lanes.pause(host, retryAfterMs)
 }
 
 async function one<T>(source: Observable<T>, signal: AbortSignal): Promise<T> {

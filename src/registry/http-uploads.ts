@@ -1,10 +1,13 @@
-import type { Digest } from '../oci/digest.js'
+import { isHearthError } from '../errors.js'
+import type { Descriptor } from '../oci/descriptor.js'
+import { type Digest, isDigest } from '../oci/digest.js'
 import type { Access } from './access.js'
 import { contentUrl, uploadsUrl } from './endpoint-url.js'
 import type { HttpAuth } from './http-auth.js'
 import { exchangeAuthorized } from './http-authorized.js'
 import { demandStatus, type Exchanged, type ExchangeRequest, exchange } from './http-client.js'
 import type { Transport } from './http-dispatcher.js'
+import { fetchManifest, headManifest } from './http-manifest.js'
 import type { Endpoint } from './mirrors.js'
 import type { CallOptions } from './registry.js'
 import { type AskedUpload, nextSession } from './upload-answer.js'
@@ -42,6 +45,19 @@ export class HttpUploads implements Uploads {
 
   constructor(options: HttpUploadsOptions) {
     this.#options = options
+  }
+
+  async current(place: Repository, name: string, { signal }: CallOptions = {}): Promise<Descriptor | undefined> {
+    const { transport, auth, now } = this.#options
+    const linked = { ...(signal !== undefined && { signal }), ...(isDigest(name) && { digest: name }) }
+    const context = { transport, auth, now, endpoint: this.#endpoint(place), repository: place.repository }
+    const request = { ...context, access: {}, name, ...linked }
+    try {
+      return (await headManifest(request)) ?? (await fetchManifest(request)).descriptor
+    } catch (error) {
+      if (isHearthError(error, 'MANIFEST_UNKNOWN') || isHearthError(error, 'NAME_UNKNOWN')) return undefined
+      throw error
+    }
   }
 
   async has(repository: Repository, digest: Digest, { signal }: CallOptions = {}): Promise<boolean> {

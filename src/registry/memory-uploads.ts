@@ -1,4 +1,5 @@
 import { HearthError } from '../errors.js'
+import type { Descriptor } from '../oci/descriptor.js'
 import { algorithmOf, type Digest, isDigest } from '../oci/digest.js'
 import { digestBytes } from '../oci/hasher.js'
 import { parseManifest, successors } from '../oci/manifest.js'
@@ -25,7 +26,7 @@ export interface MemoryUpload {
   readonly step: 'upload' | 'publish'
   readonly host: string
   readonly repository: string
-  readonly call: 'has' | 'begin' | 'append' | 'status' | 'finish' | 'cancel' | 'publish'
+  readonly call: 'current' | 'has' | 'begin' | 'append' | 'status' | 'finish' | 'cancel' | 'publish'
   readonly digest?: Digest
 }
 
@@ -41,6 +42,13 @@ export class MemoryUploads implements Uploads {
 
   constructor(options: MemoryUploadsOptions) {
     this.#options = options
+  }
+
+  async current(repository: Repository, name: string, { signal }: Call = {}): Promise<Descriptor | undefined> {
+    await this.#arrive(repository, { call: 'current' }, signal)
+    const { tags, manifests } = this.#options.open(repository)
+    const digest = isDigest(name) ? name : tags.get(name)
+    return digest && manifests.get(digest)?.descriptor
   }
 
   async has(repository: Repository, digest: Digest, { signal }: Call = {}): Promise<boolean> {
@@ -136,7 +144,7 @@ export class MemoryUploads implements Uploads {
     { call, digest }: { readonly call: MemoryUpload['call']; readonly digest?: Digest },
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const step = call === 'publish' ? 'publish' : 'upload'
+    const step = call === 'publish' || call === 'current' ? 'publish' : 'upload'
     await this.#options.arrive(
       { step, host: registry, repository, call, ...(digest !== undefined && { digest }) },
       signal,

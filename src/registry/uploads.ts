@@ -1,3 +1,4 @@
+import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
 import type { Reference } from '../oci/reference.js'
 import type { CallOptions } from './registry.js'
@@ -44,6 +45,12 @@ export interface PublishAnswer {
  * Spec: distribution-spec v1.1 "Push".
  */
 export interface Uploads {
+  /**
+   * What a tag or digest names in the registry itself; undefined for nothing. A mirror's answer would not say what a push
+   * replaces.
+   */
+  current(repository: Repository, name: string, options?: CallOptions): Promise<Descriptor | undefined>
+
   /** Whether the repository has the blob. */
   has(repository: Repository, digest: Digest, options?: CallOptions): Promise<boolean>
 

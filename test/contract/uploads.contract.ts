@@ -111,6 +111,10 @@ export function uploadsContract(name: string, open: () => Promise<UploadsUnderTe
         await uploads.publish(place, manifest.digest, { manifest: manifestOf(manifest.digest) })
       }
       await uploads.publish(place, '1', { manifest: root })
+      assert.equal((await uploads.current(place, '1'))?.digest, IMAGE.root.digest)
+      assert.equal((await uploads.current(place, IMAGE.root.digest))?.size, root.bytes.length)
+      assert.equal(await uploads.current(place, '2'), undefined)
+      assert.equal(await uploads.current(other, '1'), undefined)
       const reference = { ...place, tag: '1' }
       assert.equal((await registry.resolve(reference)).digest, IMAGE.root.digest)
       assert.deepEqual(new Uint8Array((await registry.manifest(reference)).bytes), new Uint8Array(root.bytes))
