@@ -1,4 +1,5 @@
 import type { ExportFormat } from './exchange/exported-image.js'
+import type { PushProgress, PushReport } from './exchange/push-report.js'
 import type { ExportReport } from './exchange/reports.js'
 import type {
   Inspection,
@@ -57,6 +58,18 @@ export interface LockOptions extends InputOptions {
   readonly output?: string
   /** Compare with what `output` holds; without references and files, resolve its names anew. */
   readonly update?: boolean
+}
+
+export interface PushOptions extends SignalOptions {
+  /** Full name that the image gets, in place of its own; for one reference alone. */
+  readonly remoteName?: string
+  /** This platform alone, as a plain image. Default `all`: the index with everything that it lists. */
+  readonly platform?: string
+  /** Also a tag for each platform of an index, `TAG-amd64`, as LinuxKit has them. */
+  readonly archTags?: boolean
+  /** Give the image a name that stands for another one. Default: refuse. */
+  readonly override?: boolean
+  readonly onProgress?: (event: PushProgress) => void
 }
 
 export interface InspectOptions extends SignalOptions {}
@@ -136,6 +149,12 @@ export interface Cache {
   planWarm(references: readonly string[], options?: WarmPlanOptions): Promise<WarmPlan>
   /** What the names stand for in their registries now, for a lock file. Needs no cache. */
   lock(references: readonly string[], options?: LockOptions): Promise<LockReport>
+  /**
+   * Puts images of the cache into their registries, or one under another name: what the registry lacks, the name last.
+   * Resolves with a result for each. Reads what other tools wrote as it is; every blob is hashed while it is sent.
+   * @throws TypeError for a `remoteName` beside several references; HearthError PLATFORM_INVALID, ABORTED.
+   */
+  push(references: string | readonly string[], options?: PushOptions): Promise<PushReport>
   /** The references in index.json, sorted. Never waits for a pull. */
   list(options?: SignalOptions): Promise<readonly ListedReference[]>
   /** @throws HearthError REFERENCE_UNKNOWN when the cache does not have it. */

@@ -9,6 +9,7 @@ import type {
   InspectOptions,
   LockOptions,
   PullOptions,
+  PushOptions,
   ReclaimOptions,
   RemoveOptions,
   SignalOptions,
@@ -19,6 +20,7 @@ import type {
 import { CacheParts } from './cache/cache-parts.js'
 import type { Warming } from './cache/warming.js'
 import { Calls } from './calls.js'
+import type { PushReport } from './exchange/push-report.js'
 import type { ExportReport } from './exchange/reports.js'
 import { readHost } from './host/os-host.js'
 import type {
@@ -76,6 +78,16 @@ class FolderCache implements Cache {
 
   lock(references: readonly string[], options: LockOptions = {}): Promise<LockReport> {
     return this.#calls.run(options, async (linked) => (await this.#warming.get()).lock(references, linked))
+  }
+
+  push(references: string | readonly string[], options: PushOptions = {}): Promise<PushReport> {
+    const names = typeof references === 'string' ? [references] : references
+    return this.#calls.run(options, async (linked) => {
+      if (linked.remoteName !== undefined && names.length !== 1)
+        throw new TypeError('a remote name is for one reference')
+      const { pushFrom } = await import('./cache/pushing.js')
+      return await pushFrom(this.#parts, names, linked)
+    })
   }
 
   async list(_: SignalOptions = {}): Promise<readonly ListedReference[]> {

@@ -10,7 +10,15 @@ import type { CommandLine, Invocation, OutputOptions } from './commands/invocati
 import type { Outcome } from './commands/outcome.js'
 import { printableJson } from './commands/printable.js'
 import type { ProgressDisplay, ProgressSource } from './commands/progress-display.js'
-import { ERRORS, HearthError, isHearthError, openCache, type ProgressEvent, type VerifyProgress } from './index.js'
+import {
+  ERRORS,
+  HearthError,
+  isHearthError,
+  openCache,
+  type ProgressEvent,
+  type PushProgress,
+  type VerifyProgress,
+} from './index.js'
 import { VERSION } from './version.js'
 
 type Run = Extract<CommandLine, { kind: 'run' }>
@@ -124,6 +132,7 @@ function stop(exitCode: number): void {
 interface Progress {
   readonly listeners: {
     readonly onPullProgress?: (event: ProgressEvent) => void
+    readonly onPushProgress?: (event: PushProgress) => void
     readonly onVerifyProgress?: (event: VerifyProgress) => void
   }
   end(): void
@@ -141,6 +150,11 @@ async function startProgress(invocation: Invocation): Promise<Progress> {
     return { listeners: { onPullProgress: listener }, end, afterStop: () => `hearth: stopped: ${keptText(view)}\n` }
   }
   const afterStop = () => 'hearth: stopped\n'
+  if (invocation.verb === 'push') {
+    const { pushProgress } = await import('./commands/push-progress.js')
+    const { listener, end } = await follow(pushProgress(performance.now()))
+    return { listeners: { onPushProgress: listener }, end, afterStop }
+  }
   if (invocation.verb !== 'verify') return { listeners: {}, end: () => {}, afterStop }
   const { verifyProgress } = await import('./commands/verify-progress.js')
   const { listener, end } = await follow(verifyProgress(performance.now()))

@@ -7,6 +7,7 @@ export type {
   InspectOptions,
   LockOptions,
   PullOptions,
+  PushOptions,
   ReclaimOptions,
   RemoveOptions,
   SignalOptions,
@@ -17,6 +18,7 @@ export type {
 export { openCache } from './cache.js'
 export { ERRORS, type ErrorCode, type ErrorDetails, type Failure, HearthError, isHearthError } from './errors.js'
 export { EXPORT_FORMATS, type ExportFormat } from './exchange/exported-image.js'
+export type { NotPushed, PushedImage, PushProgress, PushReport, PushResult } from './exchange/push-report.js'
 export type { ExportReport } from './exchange/reports.js'
 export type {
   EvictedReference,

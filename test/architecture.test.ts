@@ -26,7 +26,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   pull: [...PORTS, 'materialise', 'options'],
   inventory: [...PORTS, 'materialise', 'options'],
   warm: ['errors', 'oci', 'blobs', 'materialise', 'options', 'pull', 'inventory'],
-  exchange: ['errors', 'oci', 'log', 'blobs', 'pull', 'inventory'],
+  exchange: ['errors', 'oci', 'log', 'blobs', 'registry', 'pull', 'inventory'],
   api: ['errors', 'oci', 'log', 'options', 'pull', 'inventory', 'warm', 'exchange'],
   cache: [
     ...PORTS,

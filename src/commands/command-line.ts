@@ -8,6 +8,7 @@ import { addGcCommands } from './gc-command-line.js'
 import { HELP, PULL_HELP } from './help.js'
 import type { CommandLine, Invocation } from './invocation.js'
 import { collectList, wholeNumber } from './option-values.js'
+import { addPushCommand } from './push-command-line.js'
 import { Option } from './typed-commander.js'
 import { addVerifyCommand } from './verify-command-line.js'
 import { addWarmCommands } from './warm-command-line.js'
@@ -67,6 +68,7 @@ function addCommands(program: ReturnType<typeof createProgram>, found: (invocati
     )
   addWarmCommands(program, found)
   addExchangeCommands(program, found)
+  addPushCommand(program, found)
   program
     .command('ls')
     .alias('list')

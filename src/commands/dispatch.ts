@@ -1,4 +1,4 @@
-import type { Cache, OnProgress, VerifyProgress } from '../index.js'
+import type { Cache, OnProgress, PushProgress, VerifyProgress } from '../index.js'
 import type { Invocation } from './invocation.js'
 import type { Outcome } from './outcome.js'
 import { unreachable } from './unreachable.js'
@@ -7,12 +7,13 @@ import { unreachable } from './unreachable.js'
 export interface DispatchOptions {
   readonly signal: AbortSignal
   readonly onPullProgress?: OnProgress
+  readonly onPushProgress?: (event: PushProgress) => void
   readonly onVerifyProgress?: (event: VerifyProgress) => void
 }
 
 /** Runs one command. Only that command's module is loaded: start-up time is part of what `ls` costs. */
 export async function dispatch(cache: Cache, invocation: Invocation, options: DispatchOptions): Promise<Outcome> {
-  const { signal, onPullProgress, onVerifyProgress } = options
+  const { signal, onPullProgress, onPushProgress, onVerifyProgress } = options
   switch (invocation.verb) {
     case 'pull': {
       const { verb: _, references, ...wanted } = invocation
@@ -33,6 +34,11 @@ export async function dispatch(cache: Cache, invocation: Invocation, options: Di
     case 'export': {
       const { verb: _, references, ...wanted } = invocation
       return (await import('./export.js')).exportImages(cache, references, { ...wanted, signal })
+    }
+    case 'push': {
+      const { verb: _, references, ...wanted } = invocation
+      const { push } = await import('./push.js')
+      return push(cache, references, { ...wanted, signal, ...(onPushProgress && { onProgress: onPushProgress }) })
     }
     case 'ls':
       return (await import('./ls.js')).ls(cache, { signal })

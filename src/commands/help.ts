@@ -9,12 +9,13 @@ Examples:
   hearth pull --tls-verify registry.lan:5000=false registry.lan:5000/app:1
   hearth warm -f compose.yml -f images.txt       everything that files name, as one job
   hearth export alpine redis:7 -o images.tar     an OCI archive to carry elsewhere
+  hearth push registry.lan:5000/app:1.0          what the registry lacks of it
   hearth verify                                  re-hash everything
 
 Results go to standard output, progress and messages to standard error. With --json they are one document:
   pull {results}, warm {results, totals}, warm --dry-run {images, totals},
   lock {lock, written, changes, failures}, export {format, images, blobs, bytes},
-  ls {references}, inspect {reference, root, totalBytes, presentBytes},
+  push {results}, ls {references}, inspect {reference, root, totalBytes, presentBytes},
   rm and clean {removed, kept, removedBlobs, freedBytes},
   gc {dryRun, evicted, removed, removedBlobs, freedBytes, keptBlobs, keptBytes, overBudgetBytes},
   pin and unpin {changed, unchanged, failed}, verify {blobs, bytes, references, events, problems};
@@ -69,6 +70,16 @@ Files are told apart by their content:
 
 An image that several files name is pulled once, with the platforms of all of them. A broken file ends the command
 before anything is fetched. Files that a Compose file includes or extends are not read.
+`
+
+export const PUSH_HELP = `
+  hearth push registry.lan:5000/app:1.0                      to the registry in its name
+  hearth push alpine --remote-name registry.lan:5000/alpine:3
+  hearth push app:1 --platform linux/arm64                   one platform, as a plain image
+
+Only what the registry lacks is sent; what another of its repositories has is mounted from there. A registry takes no
+index whose platforms are not all there: pull with --platform all first, or push one platform alone. A name that stands
+for another image in the registry is left alone, unless --override says so.
 `
 
 export const LOCK_HELP = `

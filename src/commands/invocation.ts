@@ -35,6 +35,14 @@ export type Invocation =
       readonly platform?: string
       readonly name?: string
     }
+  | {
+      readonly verb: 'push'
+      readonly references: readonly string[]
+      readonly remoteName?: string
+      readonly platform?: string
+      readonly archTags: boolean
+      readonly override: boolean
+    }
   | { readonly verb: 'ls' }
   | { readonly verb: 'inspect'; readonly reference: string }
   | {

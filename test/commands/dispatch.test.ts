@@ -43,6 +43,7 @@ function aCache(): Cache & { readonly calls: unknown[][] } {
     lock: (...call) =>
       answer({ lock: { version: 1, images: {} }, text: '', changes: [], failures: [] }, 'lock', ...call),
     export: (...call) => answer({ format: 'oci', images: [], blobs: 0, bytes: 0 }, 'export', ...call),
+    push: (...call) => answer({ results: [] }, 'push', ...call),
     list: (...call) => answer([], 'list', ...call),
     inspect: (...call) => answer({ reference: 'a', root, totalBytes: 0, presentBytes: 0 }, 'inspect', ...call),
     remove: (...call) => answer(removal, 'remove', ...call),
@@ -91,6 +92,10 @@ describe('dispatch', () => {
       [
         { verb: 'export', references, output: '-', format: 'docker' },
         ['export', references, { output: '-', format: 'docker', signal }],
+      ],
+      [
+        { verb: 'push', references, platform: 'all', archTags: true, override: false },
+        ['push', references, { platform: 'all', archTags: true, override: false, signal }],
       ],
       [{ verb: 'ls' }, ['list', { signal }]],
       [{ verb: 'inspect', reference: 'a' }, ['inspect', 'a', { signal }]],

@@ -31,11 +31,17 @@ export function serveRequests(socket: Duplex, { serve, bodyLimit = () => undefin
   let length = 0
   /** Less than that cannot be a whole request. */
   let needed = 0
+  /** Asked once for each request, however many reads its body takes. */
+  let limit: { readonly bytes: number | undefined } | undefined
   let serving = false
   const cut = (): CutRequest | undefined => {
     if (length < needed) return undefined
     const bytes = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)
-    const found = cutRequest(bytes, bodyLimit)
+    const found = cutRequest(bytes, (head) => {
+      limit ??= { bytes: bodyLimit(head) }
+      return limit.bytes
+    })
+    if (typeof found === 'object') limit = undefined
     chunks = [typeof found === 'object' ? found.rest : bytes]
     length = chunks[0]?.length ?? 0
     needed = typeof found === 'number' ? found : 0

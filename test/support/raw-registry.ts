@@ -84,6 +84,11 @@ export class RawRegistry {
     this.#refusals.add(match, steps)
   }
 
+  /** The same for every request that matches. */
+  alwaysRefuse(match: Match, step: Step): void {
+    this.#refusals.addForEver(match, step)
+  }
+
   /** The next request that matches is reset after so many bytes of its body; what came is kept. */
   breakBody(match: Match, bytes: number): void {
     this.#breaks.push({ match, bytes })
