@@ -7,22 +7,38 @@ import type { RegistrySpec } from '../../test/support/spawn-registry.js'
  */
 export async function fillRegistry(host: string, images: RegistrySpec['images']): Promise<string[]> {
   const references: string[] = []
+  const homes = new Map<string, string>()
   for (const { repository, tag, ...spec } of images) {
-    await push(`http://${host}/v2/${repository}`, await anImage(spec), tag)
+    const image = await anImage(spec)
+    const url = `http://${host}/v2/${repository}`
+    const blobs = [...image.blobs].filter(([digest]) => !image.manifests.has(digest))
+    await Promise.all(blobs.map(([digest, bytes]) => pushBlob(url, { digest, bytes, home: homes.get(digest) })))
+    for (const [digest] of blobs) homes.set(digest, repository)
+    await pushManifests(url, image, tag)
     references.push(`${host}/${repository}:${tag}`)
   }
   return references
 }
 
-/** Spec: distribution-spec v1.1 "Pushing a blob monolithically" and "Pushing Manifests": leaves before their parents. */
-async function push(url: string, image: BuiltImage, tag: string): Promise<void> {
-  for (const [digest, bytes] of image.blobs) {
-    if (image.manifests.has(digest)) continue
-    const { headers } = await demand(`${url}/blobs/uploads/`, { method: 'POST' })
-    const place = new URL(headers.get('location') ?? '', url)
-    place.searchParams.set('digest', digest)
-    await demand(place, { method: 'PUT', body: bytes, headers: { 'content-type': 'application/octet-stream' } })
-  }
+interface PushedBlob {
+  readonly digest: string
+  readonly bytes: Uint8Array
+  /** A repository that has it already. */
+  readonly home: string | undefined
+}
+
+/** Spec: distribution-spec v1.1 "Pushing a blob monolithically" and "Mounting a blob from another repository". */
+async function pushBlob(url: string, { digest, bytes, home }: PushedBlob): Promise<void> {
+  const query = home === undefined ? '' : `?mount=${digest}&from=${home}`
+  const { status, headers } = await demand(`${url}/blobs/uploads/${query}`, { method: 'POST' })
+  if (status === 201) return
+  const place = new URL(headers.get('location') ?? '', url)
+  place.searchParams.set('digest', digest)
+  await demand(place, { method: 'PUT', body: bytes, headers: { 'content-type': 'application/octet-stream' } })
+}
+
+/** Leaves come before their parents, as they were built. */
+async function pushManifests(url: string, image: BuiltImage, tag: string): Promise<void> {
   for (const [digest, { descriptor, bytes }] of image.manifests) {
     const name = digest === image.root.digest ? tag : digest
     const headers = { 'content-type': descriptor.mediaType }
