@@ -1,6 +1,6 @@
 import type { ExportFormat } from './exchange/exported-image.js'
 import type { PushProgress, PushReport } from './exchange/push-report.js'
-import type { ExportReport } from './exchange/reports.js'
+import type { ExportReport, ImportedSource, ImportReport } from './exchange/reports.js'
 import type {
   Inspection,
   ListedReference,
@@ -107,6 +107,24 @@ export interface ExportOptions extends SignalOptions {
   readonly name?: string
 }
 
+export interface ImportOptions extends SignalOptions {
+  /** In place of whatever the source calls its image; for one image. */
+  readonly name?: string
+  /** Put before each name with a slash, and before a name that is only a tag with a colon. */
+  readonly prefix?: string
+  /** Names that stand for other images here get the imported ones. */
+  readonly force?: boolean
+  /** Compresses layers of Docker archives that are not compressed; the image's id stays. */
+  readonly compress?: boolean
+}
+
+export interface CopyOptions extends SignalOptions {
+  /** Path of the other cache's folder; made a cache if it is none. */
+  readonly to: string
+  /** Names that stand for other images there get these. */
+  readonly force?: boolean
+}
+
 export interface HistoryOptions extends SignalOptions {
   /** Only records after this position. Default 0: all. */
   readonly after?: number
@@ -169,6 +187,17 @@ export interface Cache {
    * @throws HearthError REFERENCE_UNKNOWN, PLATFORM_MISSING, BLOB_UNKNOWN …
    */
   export(references: string | readonly string[], options: ExportOptions): Promise<ExportReport>
+  /**
+   * Brings images from OCI archives, Docker archives and image layouts into the cache: paths of files, pipes or folders, `-`
+   * for standard input. Resolves with a result for each source: one that fails brings nothing, and leaves nothing behind.
+   * Rejects only when the cache itself cannot be used, or with ABORTED.
+   */
+  import(sources: string | readonly string[], options?: ImportOptions): Promise<ImportReport>
+  /**
+   * Brings images into another cache on this machine, all or none. Where the file system can, the two share the bytes.
+   * @throws HearthError REFERENCE_UNKNOWN, REFERENCE_EXISTS, BLOB_UNKNOWN …
+   */
+  copy(references: string | readonly string[], options: CopyOptions): Promise<ImportedSource>
   /** Removes what nothing needs any more; with a budget also the references that were used least recently. */
   reclaim(options?: ReclaimOptions): Promise<ReclaimReport>
   /** Keeps references from being evicted, whatever images their names come to stand for, until {@link unpin}. Idempotent. */

@@ -4,8 +4,10 @@
  */
 import type {
   Cache,
+  CopyOptions,
   ExportOptions,
   HistoryOptions,
+  ImportOptions,
   InspectOptions,
   LockOptions,
   PullOptions,
@@ -21,7 +23,7 @@ import { CacheParts } from './cache/cache-parts.js'
 import type { Warming } from './cache/warming.js'
 import { Calls } from './calls.js'
 import type { PushReport } from './exchange/push-report.js'
-import type { ExportReport } from './exchange/reports.js'
+import type { ExportReport, ImportedSource, ImportReport } from './exchange/reports.js'
 import { readHost } from './host/os-host.js'
 import type {
   Inspection,
@@ -119,6 +121,22 @@ class FolderCache implements Cache {
     return this.#calls.run(options, async (linked) => {
       const { exportFrom } = await import('./cache/exchanging.js')
       return await exportFrom(this.#parts, names, linked)
+    })
+  }
+
+  import(sources: string | readonly string[], options: ImportOptions = {}): Promise<ImportReport> {
+    const paths = typeof sources === 'string' ? [sources] : sources
+    return this.#calls.run(options, async (linked) => {
+      const { importInto } = await import('./cache/exchanging.js')
+      return await importInto(this.#parts, paths, linked)
+    })
+  }
+
+  copy(references: string | readonly string[], options: CopyOptions): Promise<ImportedSource> {
+    const names = typeof references === 'string' ? [references] : references
+    return this.#calls.run(options, async (linked) => {
+      const { copyTo } = await import('./cache/exchanging.js')
+      return await copyTo(this.#parts, names, linked)
     })
   }
 

@@ -1,8 +1,10 @@
 /** The public interface of hearth: everything that is not exported here may change without notice. */
 export type {
   Cache,
+  CopyOptions,
   ExportOptions,
   HistoryOptions,
+  ImportOptions,
   InputOptions,
   InspectOptions,
   LockOptions,
@@ -19,7 +21,13 @@ export { openCache } from './cache.js'
 export { ERRORS, type ErrorCode, type ErrorDetails, type Failure, HearthError, isHearthError } from './errors.js'
 export { EXPORT_FORMATS, type ExportFormat } from './exchange/exported-image.js'
 export type { NotPushed, PushedImage, PushProgress, PushReport, PushResult } from './exchange/push-report.js'
-export type { ExportReport } from './exchange/reports.js'
+export type {
+  ExportReport,
+  FailedSource,
+  ImportedImage,
+  ImportedSource,
+  ImportReport,
+} from './exchange/reports.js'
 export type {
   EvictedReference,
   InspectedNode,

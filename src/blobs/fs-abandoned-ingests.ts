@@ -6,6 +6,7 @@ import { CLAIMS_FOLDER, INGEST_FOLDER } from '../oci/image-layout.js'
 import { FsClaims } from './fs-claim.js'
 import { guardedAsync, hasCode } from './fs-error.js'
 import { ingestDataPath } from './fs-ingest-data.js'
+import { isStaging, removeDeadStagings } from './fs-staging.js'
 import type { SweepOptions, Swept } from './swept.js'
 
 export interface AbandonedOptions extends SweepOptions {
@@ -24,8 +25,9 @@ const STAGED_LONG_AGO_MS = 60 * 60 * 1000
  */
 export async function removeAbandonedIngests(root: string, options: AbandonedOptions): Promise<Swept> {
   const claims = new FsClaims(root)
-  let [count, bytes] = [0, 0]
+  let { count, bytes } = await removeDeadStagings(root, options)
   for (const name of await namesIn(join(root, INGEST_FOLDER))) {
+    if (isStaging(name)) continue
     const ingest = { path: join(root, INGEST_FOLDER, name), digest: name.replace('-', ':') }
     const freed = isDigest(ingest.digest)
       ? await removePartial(ingest.path, ingest.digest, { claims, options })

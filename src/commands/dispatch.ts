@@ -40,6 +40,14 @@ export async function dispatch(cache: Cache, invocation: Invocation, options: Di
       const { push } = await import('./push.js')
       return push(cache, references, { ...wanted, signal, ...(onPushProgress && { onProgress: onPushProgress }) })
     }
+    case 'import': {
+      const { verb: _, sources, ...wanted } = invocation
+      return (await import('./import.js')).importImages(cache, sources, { ...wanted, signal })
+    }
+    case 'copy': {
+      const { verb: _, references, ...wanted } = invocation
+      return (await import('./copy.js')).copy(cache, references, { ...wanted, signal })
+    }
     case 'ls':
       return (await import('./ls.js')).ls(cache, { signal })
     case 'inspect':

@@ -1,7 +1,7 @@
 import { HearthError } from '../errors.js'
 import { EXPORT_FORMATS } from '../index.js'
 import type { createProgram } from './common-options.js'
-import { EXPORT_HELP } from './help.js'
+import { EXPORT_HELP, IMPORT_HELP } from './help.js'
 import type { Invocation } from './invocation.js'
 import { Option } from './typed-commander.js'
 
@@ -32,4 +32,26 @@ export function addExchangeCommands(
         ...(name !== undefined && { name }),
       })
     })
+  program
+    .command('import')
+    .description('bring images from archives and image layouts into the cache')
+    .argument('<source...>', 'an OCI archive, a Docker archive, - for standard input, or the folder of an image layout')
+    .option('--name <name>', 'call the image so, whatever it is called there')
+    .option('--prefix <name>', 'put this before each name')
+    .option('--force', 'names that stand for other images get these')
+    .option('--compress', 'compress layers of Docker archives that are not')
+    .addHelpText('after', IMPORT_HELP)
+    .action((sources, options) => {
+      if (options.name !== undefined && options.prefix !== undefined) {
+        throw new HearthError('USAGE', '--name already is the whole name: leave out --prefix')
+      }
+      found({ verb: 'import', sources, ...options })
+    })
+  program
+    .command('copy')
+    .description('bring images into another cache on this machine, sharing their bytes where the file system can')
+    .argument('<reference...>', 'images in the cache')
+    .requiredOption('--to <dir>', 'folder of the other cache; made if it is none')
+    .option('--force', 'names that stand for other images there get these')
+    .action((references, options) => found({ verb: 'copy', references, ...options }))
 }

@@ -14,7 +14,7 @@ Examples:
 
 Results go to standard output, progress and messages to standard error. With --json they are one document:
   pull {results}, warm {results, totals}, warm --dry-run {images, totals},
-  lock {lock, written, changes, failures}, export {format, images, blobs, bytes},
+  lock {lock, written, changes, failures}, export {format, images, blobs, bytes}, import {results}, copy {images, blobs, bytes},
   push {results}, ls {references}, inspect {reference, root, totalBytes, presentBytes},
   rm and clean {removed, kept, removedBlobs, freedBytes},
   gc {dryRun, evicted, removed, removedBlobs, freedBytes, keptBlobs, keptBytes, overBudgetBytes},
@@ -101,6 +101,18 @@ export const EXPORT_HELP = `
   hearth export alpine --format docker -o - | docker load
 
 The same images give the same bytes. A blob that is damaged in the cache ends the export, and no file is left.
+`
+
+export const IMPORT_HELP = `
+What a source is shows in its content; archives may be compressed with gzip or zstd. Names are those of
+io.containerd.image.name, org.opencontainers.image.ref.name or RepoTags. A source that says only a tag needs a name:
+
+  hearth import images.tar                              an OCI archive or one of docker save
+  docker save app | hearth import -                     without a copy of the archive
+  hearth import ~/layout --prefix example.com/mirror    latest becomes example.com/mirror:latest
+  hearth import app.tar --name example.com/app:1
+
+A source is taken as a whole or not at all. A name that stands for another image here is not replaced without --force.
 `
 
 export const GC_HELP = `

@@ -43,6 +43,15 @@ export type Invocation =
       readonly archTags: boolean
       readonly override: boolean
     }
+  | {
+      readonly verb: 'import'
+      readonly sources: readonly string[]
+      readonly name?: string
+      readonly prefix?: string
+      readonly force?: boolean
+      readonly compress?: boolean
+    }
+  | { readonly verb: 'copy'; readonly references: readonly string[]; readonly to: string; readonly force?: boolean }
   | { readonly verb: 'ls' }
   | { readonly verb: 'inspect'; readonly reference: string }
   | {

@@ -1,3 +1,4 @@
+import type { Failure } from '../errors.js'
 import type { Digest } from '../oci/digest.js'
 import type { ExportFormat } from './exported-image.js'
 
@@ -13,4 +14,40 @@ export interface ExportReport {
   /** Distinct ones, and their bytes. */
   readonly blobs: number
   readonly bytes: number
+}
+
+/** An image that came into the cache, under one of its names. */
+export interface ImportedImage {
+  /** Canonical. */
+  readonly reference: string
+  readonly digest: Digest
+  /** Complete in the cache now. */
+  readonly platforms: readonly string[]
+  /** Bytes of those platforms' content. */
+  readonly size: number
+  /** False when the cache had the name with this digest already. */
+  readonly changed: boolean
+}
+
+/** What one source brought. */
+export interface ImportedSource {
+  readonly ok: true
+  /** As the user wrote it; for a copy, the folder of the cache. */
+  readonly source: string
+  readonly images: readonly ImportedImage[]
+  /** Written to the cache; what it had already is not counted. */
+  readonly blobs: number
+  readonly bytes: number
+}
+
+/** One that brought nothing: the cache is as it was before. */
+export interface FailedSource {
+  readonly ok: false
+  readonly source: string
+  readonly failure: Failure
+}
+
+/** One result for each source, in their order. */
+export interface ImportReport {
+  readonly results: readonly (ImportedSource | FailedSource)[]
 }

@@ -6,7 +6,7 @@ import type { Durability } from '../pool/tasks.js'
 
 export interface RecorderDeps {
   readonly log: EventLog
-  readonly blobs: BlobStore
+  readonly blobs: Pick<BlobStore, 'commit'>
   /** Brings index.json up to the held log (step 8). */
   readonly materialise: (log: HeldLog) => Promise<unknown>
   readonly durability: Durability

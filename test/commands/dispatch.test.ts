@@ -44,6 +44,8 @@ function aCache(): Cache & { readonly calls: unknown[][] } {
       answer({ lock: { version: 1, images: {} }, text: '', changes: [], failures: [] }, 'lock', ...call),
     export: (...call) => answer({ format: 'oci', images: [], blobs: 0, bytes: 0 }, 'export', ...call),
     push: (...call) => answer({ results: [] }, 'push', ...call),
+    import: (...call) => answer({ results: [] }, 'import', ...call),
+    copy: (...call) => answer({ ok: true, source: 's', images: [], blobs: 0, bytes: 0 }, 'copy', ...call),
     list: (...call) => answer([], 'list', ...call),
     inspect: (...call) => answer({ reference: 'a', root, totalBytes: 0, presentBytes: 0 }, 'inspect', ...call),
     remove: (...call) => answer(removal, 'remove', ...call),
@@ -97,6 +99,8 @@ describe('dispatch', () => {
         { verb: 'push', references, platform: 'all', archTags: true, override: false },
         ['push', references, { platform: 'all', archTags: true, override: false, signal }],
       ],
+      [{ verb: 'import', sources: ['-'], prefix: 'p' }, ['import', ['-'], { prefix: 'p', signal }]],
+      [{ verb: 'copy', references, to: 'd', force: true }, ['copy', references, { to: 'd', force: true, signal }]],
       [{ verb: 'ls' }, ['list', { signal }]],
       [{ verb: 'inspect', reference: 'a' }, ['inspect', 'a', { signal }]],
       [

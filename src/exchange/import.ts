@@ -1,0 +1,223 @@
+/**
+ * Images from elsewhere into the cache. Everything a source has is looked at before anything of it becomes visible: names,
+ * manifests, what belongs to them, whether names are taken. Then the same order as for a pull: leaves, manifests, names.
+ */
+import type { BlobStore, Leases, ReadyIngest } from '../blobs/blob-store.js'
+import type { Staging } from '../blobs/staging.js'
+import { HearthError } from '../errors.js'
+import type { BlobRecord, EventLog, HeldLog, ReferenceRecord } from '../log/event-log.js'
+import type { ReferenceSet } from '../log/events.js'
+import type { Descriptor } from '../oci/descriptor.js'
+import type { Digest } from '../oci/digest.js'
+import { isSound } from '../pull/holdings.js'
+import type { ImagePlan } from '../pull/plan.js'
+import { plainPlatforms } from '../pull/platforms.js'
+import type { Recorder } from '../pull/recorder.js'
+import { assemble } from './assemble.js'
+import { type NamingOptions, nameImages } from './import-names.js'
+import type { Offer, OfferedImage } from './offer.js'
+import type { ImportedImage, ImportedSource } from './reports.js'
+
+export interface ImportOptions extends NamingOptions {
+  /** Names that stand for other images get these instead. */
+  readonly force?: boolean
+  readonly signal?: AbortSignal
+}
+
+export interface ImportDeps {
+  readonly log: EventLog
+  readonly blobs: BlobStore
+  readonly staging: Staging
+  readonly leases: Leases
+  readonly recorder: Recorder
+  readonly boot: string
+  /** Whether the cache has a sound blob of this size, as far as was known at the beginning. */
+  isPresent(digest: Digest, size: number): Promise<boolean>
+}
+
+/**
+ * All images of an offer, or none.
+ * @throws HearthError REFERENCE_EXISTS when a name stands for another image; as nameImages and assemble; ABORTED.
+ */
+export async function importOffer(
+  offer: Offer,
+  options: ImportOptions,
+  deps: ImportDeps,
+): Promise<Omit<ImportedSource, 'source'>> {
+  const named = nameImages(offer.images, options)
+  const plans = new Map<OfferedImage, ImagePlan>()
+  for (const image of new Set(named.values())) {
+    plans.set(image, await assemble(image, offer, { ...deps, ...(options.signal && { signal: options.signal }) }))
+  }
+  await refuseTaken(named, options, deps)
+  const staged = await stageMissing([...plans.values()], offer, deps)
+  // The last moment to stop: from here on, the images come in.
+  if (options.signal?.aborted) throw new HearthError('ABORTED', 'stopped on request')
+  await commit([...plans.values()], staged, deps)
+  const images = await record(named, plans, options, deps)
+  await deps.recorder.flush()
+  const bytes = [...staged.values()].reduce((sum, size) => sum + size, 0)
+  return { ok: true, images, blobs: staged.size, bytes }
+}
+
+/** Early, so that nothing is written for an import that must not happen. Recording asks again. */
+async function refuseTaken(
+  named: ReadonlyMap<string, OfferedImage>,
+  { force, signal }: ImportOptions,
+  { log }: ImportDeps,
+): Promise<void> {
+  if (force) return
+  await log.hold(
+    async (held) => {
+      for (const [name, { root }] of named) refuseOther(name, await held.reference(name), root)
+    },
+    { ...(signal && { signal }) },
+  )
+}
+
+function refuseOther(reference: string, before: ReferenceRecord | undefined, { digest }: Descriptor): void {
+  if (before === undefined || before.descriptor.digest === digest) return
+  const expected = before.descriptor.digest
+  const message = `${reference} stands for ${expected} here, and would get ${digest}; --force replaces it`
+  throw new HearthError('REFERENCE_EXISTS', message, { reference, expected, actual: digest })
+}
+
+/**
+ * Leases all that the images need, asks the log what of it is here, and stages the rest. The lease comes first: from then on
+ * nobody removes what this import relies on.
+ * @returns the staged ones with their sizes.
+ */
+async function stageMissing(
+  plans: readonly ImagePlan[],
+  offer: Offer,
+  deps: ImportDeps,
+): Promise<ReadonlyMap<Digest, number>> {
+  const needed = new Map(plans.flatMap(blobsOf).map(({ digest, size }) => [digest, size]))
+  await deps.leases.lease(needed.keys())
+  const records = await deps.log.hold((held) => held.blobs(needed.keys()))
+  const staged = new Map<Digest, number>()
+  for (const [digest, size] of needed) {
+    if (deps.staging.size(digest) === undefined && (await isHere({ digest, size }, records, deps))) continue
+    await offer.stage({ digest, size })
+    if (deps.staging.size(digest) === undefined) throw gone(digest)
+    staged.set(digest, size)
+  }
+  return staged
+}
+
+async function isHere(
+  { digest, size }: ReadyIngest,
+  records: ReadonlyMap<Digest, BlobRecord>,
+  { blobs, boot }: ImportDeps,
+): Promise<boolean> {
+  const stat = await blobs.stat(digest)
+  return stat !== undefined && stat.size === size && isSound(records.get(digest), stat, boot)
+}
+
+async function commit(
+  plans: readonly ImagePlan[],
+  staged: ReadonlyMap<Digest, number>,
+  { recorder }: ImportDeps,
+): Promise<void> {
+  const committed = new Set<Digest>()
+  const commitAll = (descriptors: readonly Descriptor[]): Promise<unknown> => {
+    const mine = descriptors.filter(({ digest }) => staged.has(digest) && !committed.has(digest))
+    for (const { digest } of mine) committed.add(digest)
+    return Promise.all(mine.map(({ digest, size, mediaType }) => recorder.commitBlob({ digest, size }, mediaType)))
+  }
+  await commitAll(distinct(plans.flatMap(({ leaves }) => leaves)))
+  await commitAll(distinct(plans.flatMap(({ manifests }) => manifests.map(({ descriptor }) => descriptor))))
+}
+
+/** All names in one batch: either all of them are true, or none. */
+async function record(
+  named: ReadonlyMap<string, OfferedImage>,
+  plans: ReadonlyMap<OfferedImage, ImagePlan>,
+  { force = false }: ImportOptions,
+  deps: ImportDeps,
+): Promise<readonly ImportedImage[]> {
+  const described = new Map<OfferedImage, Omit<ReferenceSet, 'reference'>>()
+  for (const [image, plan] of plans) described.set(image, await describe(image, plan, deps.blobs))
+  let images: readonly ImportedImage[] = []
+  await deps.recorder.record(async (held) => {
+    const decided = await decide(named, described, force, held)
+    images = decided.map(({ event, changed }) => {
+      const { reference, descriptor, platforms, size = 0 } = event
+      return { reference, digest: descriptor.digest, platforms, size, changed }
+    })
+    return decided.filter(({ isNew }) => isNew).map(({ event }) => event)
+  })
+  return images
+}
+
+interface Decided {
+  readonly event: ReferenceSet
+  readonly changed: boolean
+  /** Says something that the log does not say yet. */
+  readonly isNew: boolean
+}
+
+async function decide(
+  named: ReadonlyMap<string, OfferedImage>,
+  described: ReadonlyMap<OfferedImage, Omit<ReferenceSet, 'reference'>>,
+  force: boolean,
+  held: HeldLog,
+): Promise<readonly Decided[]> {
+  const decided: Decided[] = []
+  for (const [reference, image] of named) {
+    const before = await held.reference(reference)
+    if (!force) refuseOther(reference, before, image.root)
+    const found = described.get(image)
+    if (found === undefined) throw new TypeError('every image was described')
+    const event = { reference, ...found }
+    if (before?.descriptor.digest !== image.root.digest) decided.push({ event, changed: true, isNew: true })
+    else decided.push({ event: withKnown(event, before), changed: false, isNew: addsTo(before, event) })
+  }
+  return decided
+}
+
+/** The same root: what the log calls complete stays so. */
+function withKnown(event: ReferenceSet, before: ReferenceRecord): ReferenceSet {
+  const manifests = { ...before.manifests, ...event.manifests }
+  return {
+    ...event,
+    descriptor: before.descriptor,
+    platforms: [...new Set([...before.platforms, ...event.platforms])].sort(),
+    ...(Object.keys(manifests).length > 0 && { manifests }),
+    size: Math.max(before.size ?? 0, event.size ?? 0),
+  }
+}
+
+function addsTo(before: ReferenceRecord, { platforms, size = 0 }: ReferenceSet): boolean {
+  return platforms.some((platform) => !before.platforms.includes(platform)) || size > (before.size ?? 0)
+}
+
+async function describe(
+  { root }: OfferedImage,
+  plan: ImagePlan,
+  blobs: BlobStore,
+): Promise<Omit<ReferenceSet, 'reference'>> {
+  const indexed = plan.platforms.size > 0
+  return {
+    type: 'ReferenceSet',
+    descriptor: root,
+    platforms: indexed ? [...plan.platforms.keys()].sort() : await plainPlatforms(plan, blobs),
+    ...(indexed && { manifests: Object.fromEntries([...plan.platforms].sort(([a], [b]) => (a < b ? -1 : 1))) }),
+    size: plan.size,
+    origin: 'imported',
+  }
+}
+
+function blobsOf({ leaves, manifests }: ImagePlan): readonly Descriptor[] {
+  return [...leaves, ...manifests.map(({ descriptor }) => descriptor)]
+}
+
+function distinct(descriptors: readonly Descriptor[]): readonly Descriptor[] {
+  return [...new Map(descriptors.map((descriptor) => [descriptor.digest, descriptor])).values()]
+}
+
+function gone(digest: Digest): HearthError {
+  return new HearthError('BLOB_UNKNOWN', `${digest} was removed from the cache during the import; import again`, {
+    digest,
+  })
+}
