@@ -79,14 +79,20 @@ export class CacheParts {
 
   /** For looking only; whoever opens it closes it. @throws HearthError CACHE_MISSING where hearth has never written. */
   async logAsItIs(): Promise<EventLog> {
-    const { openLogAsItIs } = await import('./open-log.js')
-    return await openLogAsItIs(this.path, this.options)
+    const { openLogToRead } = await import('./open-log.js')
+    return await openLogToRead(this.path, this.options)
   }
 
   /** Step 8, for whoever holds the log. */
   readonly materialise = async (held: HeldLog): Promise<unknown> => {
     const { materialise } = await import('../materialise/materialise.js')
     return await materialise(held, this.index)
+  }
+
+  /** Whether `.hearth/` is somebody else's alone: then index.json and the blobs are all that can be read. */
+  async isClosedToUs(): Promise<boolean> {
+    const { logAccess } = await import('../log/fs-access.js')
+    return (await logAccess(this.path)) === 'none'
   }
 
   /** Whether there is a cache, ours or another tool's: looking at a mistyped path must not make one. */

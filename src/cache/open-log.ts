@@ -24,8 +24,15 @@ export async function openLog({ path, options, blobs, materialise }: CacheParts)
   return log
 }
 
-/** For looking only. */
-export async function openLogAsItIs(path: string, options: ResolvedOptions): Promise<EventLog> {
+/** For looking only, also where nothing may be written. */
+export async function openLogToRead(path: string, options: ResolvedOptions): Promise<EventLog> {
+  const { logAccess } = await import('../log/fs-access.js')
+  if ((await logAccess(path)) === 'write') return await openLogAsItIs(path, options)
+  const { LevelCopyLog } = await import('../log/level-copy-log.js')
+  return new LevelCopyLog(path, options)
+}
+
+async function openLogAsItIs(path: string, options: ResolvedOptions): Promise<EventLog> {
   const { LevelEventLog } = await import('../log/level-event-log.js')
   return await LevelEventLog.open(path, options)
 }

@@ -1,5 +1,5 @@
 import type { VerifyOptions } from '../api.js'
-import { HearthError } from '../errors.js'
+import { type Failure, HearthError } from '../errors.js'
 import type { RebuildDeps } from '../inventory/rebuild.js'
 import type { RepairDeps } from '../inventory/repair.js'
 import type { BlobRepairDeps } from '../inventory/repair-blobs.js'
@@ -17,18 +17,26 @@ export async function verifyAll(parts: CacheParts, options: VerifyOptions): Prom
   if (options.rebuild && options.quick) {
     throw new HearthError('OPTION_INVALID', 'a log is rebuilt from blobs that were hashed: not with quick')
   }
-  if (!(await parts.isThere())) throw new HearthError('CACHE_MISSING', `there is no cache in ${path}`, { path })
-  const log = (await parts.isInitialised()) ? await parts.logAsItIs() : undefined
+  const isClosed = await parts.isClosedToUs()
+  const isThere = isClosed ? (await parts.index.read()) !== undefined : await parts.isThere()
+  if (!isThere) throw new HearthError('CACHE_MISSING', `there is no cache in ${path}`, { path })
+  const log = !isClosed && (await parts.isInitialised()) ? await parts.logAsItIs() : undefined
   try {
     const deps = await surveyDeps(parts, log)
     const mending: Mending = {
       ...(options.rebuild && log && { rebuild: await rebuilding(parts, deps) }),
       ...(options.repair && { repair: (survey) => repairing(parts, { deps, survey, options }) }),
     }
-    return await verifyCache(deps, options, mending)
+    const report = await verifyCache(deps, options, mending)
+    return isClosed ? { ...report, unchecked: closedLog(path) } : report
   } finally {
     await log?.close()
   }
+}
+
+function closedLog(path: string): Failure {
+  const message = 'the log was not checked: it is its owner’s alone'
+  return { code: 'STORE_FAILED', message, details: { path } }
 }
 
 async function surveyDeps(parts: CacheParts, log: VerifyDeps['log']): Promise<VerifyDeps> {

@@ -12,13 +12,17 @@ export async function verify(cache: Cache, options: VerifyOptions = {}): Promise
 
 /** The problems, one a line, and what was checked. A problem makes the command fail, also one that is repaired now. */
 export function renderVerification(report: VerifyReport): DocumentOutcome {
-  const { blobs, bytes, references, events, problems } = report
+  const { blobs, bytes, references, events, problems, unchecked } = report
   const found = foundText(problems)
   const checked = `${count(blobs, 'blob')} (${formatBytes(bytes)}), ${count(references, 'reference')}, ${count(events, 'event')}`
   return {
     kind: 'document',
     document: report,
-    lines: [...table(problems.map(problemRow)), `${checked} checked: ${found}`],
+    lines: [
+      ...table(problems.map(problemRow)),
+      `${checked} checked: ${found}`,
+      ...(unchecked ? [unchecked.message] : []),
+    ],
     ...verdict(problems, found),
   }
 }

@@ -122,6 +122,8 @@ export interface VerifyReport {
   /** Empty for a cache that was clean. */
   readonly problems: readonly VerifyProblem[]
   readonly rebuilt?: RebuiltLog
+  /** Why the log was not looked at, although there is one. */
+  readonly unchecked?: Failure
 }
 
 /** Reported by `verify` as it goes. */

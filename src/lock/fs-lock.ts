@@ -21,6 +21,8 @@ export interface LockOptions {
   readonly mode?: LockMode
   /** Whether an exclusive holder writes its process id into the file. Default true; false for other tools' files. */
   readonly sign?: boolean
+  /** For a file that this process may only read: always `shared`, and never created. Default false. */
+  readonly readOnly?: boolean
 }
 
 export interface AcquireOptions extends LockOptions {
@@ -51,7 +53,7 @@ export async function acquireLock(path: string, options: AcquireOptions): Promis
     const lock = await tryLock(path, options)
     if (lock !== undefined) return lock
     const left = deadline - performance.now()
-    if (left <= 0) throw busy(readHolder(path))
+    if (left <= 0) throw busy(readHolder(path, options.readOnly))
     const ceiling = Math.min(MAX_DELAY_MS, MIN_DELAY_MS * 2 ** Math.min(attempt, 10))
     await pause(Math.min(left, MIN_DELAY_MS + Math.random() * ceiling), path, signal)
   }
@@ -63,11 +65,11 @@ export async function acquireLock(path: string, options: AcquireOptions): Promis
  * @throws HearthError STORE_READ_ONLY or STORE_FAILED when the file cannot be opened or locked.
  */
 export async function tryLock(path: string, options: LockOptions = {}): Promise<Lock | undefined> {
-  const { mode = 'exclusive', sign = true } = options
+  const { sign = true, readOnly = false, mode = readOnly ? 'shared' : 'exclusive' } = options
   // Loaded by the first lock: who only reads a cache needs no native code.
   const { tryLock: tryLockDescriptor } = await import('fs-native-extensions')
   for (;;) {
-    const file = new LockFile(path)
+    const file = new LockFile(path, readOnly)
     try {
       if (!tryLockDescriptor(file.descriptor, { shared: mode === 'shared' })) return void file.close()
       if (isStillThere(path, file.descriptor)) {
@@ -88,10 +90,11 @@ class LockFile {
   readonly descriptor: number
   #isOpen = true
 
-  constructor(path: string) {
+  constructor(path: string, readOnly: boolean) {
     try {
       // Exclusive locks need a writable descriptor. O_NOFOLLOW: a planted link must not make us write elsewhere.
-      this.descriptor = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
+      const access = readOnly ? constants.O_RDONLY : constants.O_RDWR | constants.O_CREAT
+      this.descriptor = openSync(path, access | constants.O_NOFOLLOW, 0o600)
     } catch (error) {
       throw lockFailure(error, path)
     }
@@ -128,8 +131,8 @@ function writeHolder(descriptor: number): void {
   }
 }
 
-function readHolder(path: string): LockHolder {
-  const file = new LockFile(path)
+function readHolder(path: string, readOnly = false): LockHolder {
+  const file = new LockFile(path, readOnly)
   try {
     const buffer = Buffer.alloc(32)
     const bytesRead = readSync(file.descriptor, buffer, 0, buffer.length, 0)

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { HearthError } from '../errors.js'
-import { acquireLock, type Lock } from '../lock/fs-lock.js'
+import { type AcquireOptions, acquireLock, type Lock } from '../lock/fs-lock.js'
 import { LOG_LOCK } from '../oci/image-layout.js'
 
 /**
@@ -9,9 +9,21 @@ import { LOG_LOCK } from '../oci/image-layout.js'
  * @throws HearthError LOG_BUSY naming the holder when the time is up, ABORTED by the signal.
  */
 export async function lockLog(root: string, timeoutMs: number, signal?: AbortSignal): Promise<Lock> {
+  return await lock(root, { timeoutMs, ...(signal && { signal }) })
+}
+
+/**
+ * Keeps every writer out while the database's files are read one after another. For caches that this process may not write.
+ * @throws HearthError as lockLog does.
+ */
+export async function lockLogForReading(root: string, timeoutMs: number, signal?: AbortSignal): Promise<Lock> {
+  return await lock(root, { readOnly: true, timeoutMs, ...(signal && { signal }) })
+}
+
+function lock(root: string, options: Omit<AcquireOptions, 'busy'>): Promise<Lock> {
+  const { timeoutMs } = options
   return acquireLock(join(root, LOG_LOCK), {
-    timeoutMs,
-    ...(signal && { signal }),
+    ...options,
     busy: ({ pid }) => {
       const holder = pid === undefined ? 'another process' : `process ${pid}`
       const details = { timeoutMs, ...(pid !== undefined && { pid }) }

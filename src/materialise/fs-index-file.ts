@@ -1,6 +1,6 @@
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { HearthError } from '../errors.js'
+import { HearthError, isHearthError } from '../errors.js'
 import { acquireLock } from '../lock/fs-lock.js'
 import { storeFailure } from '../log/fs-failure.js'
 import { INDEX_FILE, LINUXKIT_LOCK, MATERIALISED_FILE } from '../oci/image-layout.js'
@@ -63,6 +63,16 @@ export class FsIndexFile implements IndexFile {
   }
 
   async lastWritten(): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#readLastWritten()
+    } catch (error) {
+      // It lies among what is its owner's alone.
+      if (isHearthError(error, 'STORE_FAILED') && error.details.errno === 'EACCES') return undefined
+      throw error
+    }
+  }
+
+  async #readLastWritten(): Promise<Uint8Array | undefined> {
     const next = await readWhole(this.#next, MAX_INDEX_BYTES)
     const current = next && (await this.read())
     if (next !== undefined && current !== undefined && Buffer.compare(current, next) === 0) return next

@@ -24,6 +24,12 @@ export async function readWhole(path: string, maxBytes: number): Promise<Uint8Ar
     }
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined
-    throw error instanceof HearthError ? error : storeFailure(error, `read ${path}`)
+    if (error instanceof HearthError) throw error
+    const errno = errnoOf(error)
+    // Not STORE_READ_ONLY, which says that the rest can be read.
+    if (errno === 'EACCES' || errno === 'EPERM') {
+      throw new HearthError('STORE_FAILED', `may not read ${path} (${errno})`, { path, errno }, error)
+    }
+    throw storeFailure(error, `read ${path}`)
   }
 }

@@ -25,6 +25,8 @@ export interface RunningHearth {
 export interface HearthOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
+  /** Whom to run it as; only root may ask for somebody else. */
+  readonly uid?: number
 }
 
 /** One that hangs fails its test, and does not hang the others. */
@@ -33,13 +35,14 @@ const GIVE_UP_MS = 60_000
 const NO_HOME = join(tmpdir(), 'hearth-test-no-home')
 
 /** Starts the built command as a user would, in an environment of its own. */
-export function startHearth(argv: readonly string[], { env, cwd }: HearthOptions = {}): RunningHearth {
+export function startHearth(argv: readonly string[], { env, cwd, uid }: HearthOptions = {}): RunningHearth {
   const child = spawn(process.execPath, [CLI, ...argv], {
     env: { PATH: process.env.PATH, HOME: NO_HOME, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: GIVE_UP_MS,
     killSignal: 'SIGKILL',
     ...(cwd !== undefined && { cwd }),
+    ...(uid !== undefined && { uid, gid: uid }),
   })
   const exit = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject)
