@@ -5,17 +5,15 @@
  */
 import { rmSync } from 'node:fs'
 import type { Recorded } from '../../src/log/events.js'
-import { checkAfterwards } from './support/afterwards.js'
-import { checkLayout, readHistory } from './support/check.js'
-import { readLayout } from './support/layout.js'
+import { checkLayout } from './support/check.js'
 import type { CrashOptions } from './support/options.js'
 import { Oracle } from './support/oracle.js'
 import { Random } from './support/random.js'
-import { RECOVER, recoverAndCheck } from './support/recovery.js'
+import { checkAftermath, RECOVER } from './support/recovery.js'
 import { Report } from './support/report.js'
-import { type Scenario, scenarios } from './support/scenarios.js'
+import { historyOf, type Scenario, scenarios, succeeded } from './support/scenarios.js'
 import { callsIn, hasStrace, mutationsOf, siteOf, traced } from './support/strace.js'
-import { copyFolder, hearthHere, World } from './support/world.js'
+import { copyFolder, World } from './support/world.js'
 
 /** One kill: of which command, at which call, and what else is left to chance. */
 interface Point {
@@ -85,15 +83,13 @@ class Kills {
     const trace = this.#world.path('trace')
     copyFolder(scenario.template, root)
     const { exitCode, stderr } = await traced([...scenario.argv, '--cache', root], { trace, env: this.#world.env })
-    if (exitCode !== 0) throw new Error(`${scenario.name} fails by itself: ${stderr}`)
+    if (!succeeded(scenario, exitCode)) throw new Error(`${scenario.name} fails by itself: ${stderr}`)
     const calls = new Map<string, { syscall: string; when: number }>()
     for (const call of mutationsOf(callsIn(trace), root)) {
       this.#sites.known.add(`${scenario.name}: ${siteOf(call, root)}`)
       calls.set(`${call.syscall} ${call.nth}`, { syscall: call.syscall, when: call.nth })
     }
-    copyFolder(scenario.template, root)
-    const history = await readHistory(root)
-    return { scenario, calls: [...calls.values()], history }
+    return { scenario, calls: [...calls.values()], history: await historyOf(scenario, root) }
   }
 
   #everyPoint(random: Random): Point[] {
@@ -126,37 +122,15 @@ class Kills {
     if (await this.#kill(point, root)) oracle.acknowledge(intent)
     problems.push(...checkLayout(root, oracle))
     for (let depth = 0; depth < 2 && random.chance(0.15); depth++) {
-      await this.#killRecovery(root, random)
+      await this.#killRecovery(scenario, { root, random })
       problems.push(...checkLayout(root, oracle))
     }
     const before = this.#prepared.get(scenario.name)?.history ?? []
-    problems.push(...(await this.#andThen(point, { root, oracle, before })))
+    const tools = point.seed % 50 === 0
+    problems.push(...(await checkAftermath(root, { world: this.#world, scenario, oracle, before, tools })))
     if (problems.length > 0) this.#fail(point, problems)
     rmSync(root, { recursive: true, force: true })
     rmSync(this.#world.path('oracle.jsonl'))
-  }
-
-  async #andThen(
-    { scenario, seed }: Point,
-    { root, oracle, before }: { root: string; oracle: Oracle; before: readonly Recorded[] },
-  ): Promise<readonly string[]> {
-    try {
-      const problems = await recoverAndCheck(root, oracle, before)
-      const again = oracle.intend(scenario.changes)
-      const { sound } = readLayout(root)
-      this.#world.registry.requests.length = 0
-      const exitCode = await hearthHere([...scenario.argv, '--cache', root])
-      for (const digest of this.#world.registry.blobRequests().keys()) {
-        if (sound.has(digest)) problems.push(`I11: ${digest} is fetched though it was there`)
-      }
-      // A name that the killed command has removed already is unknown to the next one.
-      if (exitCode !== 0 && scenario.argv[0] !== 'rm') problems.push(`I6: the command then ends with ${exitCode}`)
-      oracle.acknowledge(again)
-      problems.push(...checkLayout(root, oracle))
-      return [...problems, ...(await checkAfterwards(root, this.#world, { tools: seed % 50 === 0 }))]
-    } catch (error) {
-      return [`I6: ${error instanceof Error ? error.stack : error}`]
-    }
   }
 
   /** @returns whether the command got as far as to say that it was done. */
@@ -166,7 +140,8 @@ class Kills {
     const run = await traced([...scenario.argv, '--cache', root], { trace, injection, env: this.#world.env })
     this.#report.count(run.exitCode === null ? 'kills' : 'runs that ended before the kill')
     if (run.exitCode === null) this.#noteSite(scenario, syscall, root)
-    else if (run.exitCode !== 0) throw new Error(`${scenario.name} ended with ${run.exitCode}: ${run.stderr}`)
+    else if (!succeeded(scenario, run.exitCode))
+      throw new Error(`${scenario.name} ended with ${run.exitCode}: ${run.stderr}`)
     return run.stdout !== ''
   }
 
@@ -177,12 +152,15 @@ class Kills {
     this.#sites.reached.add(`${scenario.name}: ${siteOf(last, root)}`)
   }
 
-  async #killRecovery(root: string, random: Random): Promise<void> {
+  async #killRecovery(
+    { recovery = RECOVER }: Scenario,
+    { root, random }: { root: string; random: Random },
+  ): Promise<void> {
     const syscall = random.pick(['rename', 'fsync', 'fdatasync', 'unlink', 'openat', 'write'])
     const when = 1 + random.below(syscall === 'write' ? 200 : syscall === 'openat' ? 90 : 10)
     const injection = { syscall, when, fault: 'signal=SIGKILL' }
     const trace = this.#world.path('trace')
-    const run = await traced([...RECOVER, '--cache', root], { trace, injection, env: this.#world.env })
+    const run = await traced([...recovery, '--cache', root], { trace, injection, env: this.#world.env })
     if (run.exitCode === null) this.#report.count('kills of a recovery')
   }
 

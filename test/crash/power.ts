@@ -3,18 +3,17 @@
  * that holds what was fsynced until then and a part of the rest. As deterministic as a trace, and whatever the file system.
  */
 import type { Recorded } from '../../src/log/events.js'
-import { checkAfterwards } from './support/afterwards.js'
-import { checkLayout, readHistory } from './support/check.js'
+import { checkLayout } from './support/check.js'
 import { type Recording, readRecording } from './support/disk-ops.js'
 import type { CrashOptions } from './support/options.js'
 import { Oracle } from './support/oracle.js'
 import { type Cut, cutPower, STYLES } from './support/power-cut.js'
 import { Random } from './support/random.js'
-import { recoverAndCheck } from './support/recovery.js'
+import { checkAftermath } from './support/recovery.js'
 import { Report } from './support/report.js'
-import { type Scenario, scenarios } from './support/scenarios.js'
+import { historyOf, type Scenario, scenarios, succeeded } from './support/scenarios.js'
 import { hasStrace, mayFakeBoot, traced } from './support/strace.js'
-import { copyFolder, hearthHere, World } from './support/world.js'
+import { copyFolder, World } from './support/world.js'
 
 interface Traced {
   readonly scenario: Scenario
@@ -61,13 +60,12 @@ async function run(world: World, options: CrashOptions, report: Report): Promise
 /** Runs the command to its end, in a boot of its own: after the power cut, it is another one. */
 async function record(world: World, scenario: Scenario, anotherBoot: boolean): Promise<Traced> {
   const [root, trace] = [world.path('cache'), world.path('trace')]
-  copyFolder(scenario.template, root)
-  const history = await readHistory(root)
+  const history = await historyOf(scenario, root)
   copyFolder(scenario.template, root)
   const { exitCode, stderr } = await traced([...scenario.argv, '--cache', root], {
     ...{ trace, data: true, anotherBoot, env: world.env },
   })
-  if (exitCode !== 0) throw new Error(`${scenario.name} fails by itself: ${stderr}`)
+  if (!succeeded(scenario, exitCode)) throw new Error(`${scenario.name} fails by itself: ${stderr}`)
   return { scenario, recording: readRecording(trace, { root, before: scenario.template }), history }
 }
 
@@ -106,7 +104,9 @@ async function trial(world: World, { traced, cut, seed }: State, report: Report)
   if (recording.ops.slice(0, cut.after).some(({ kind }) => kind === 'acknowledge')) oracle.acknowledge(intent)
   report.count('disks after a power cut')
   if (lost.length > 0) report.count('of them had lost something')
-  const problems = await problemsOf(root, { world, scenario, oracle, history, seed })
+  // With relaxed durability a blob may be damaged until the next pull that needs it.
+  const problems = scenario.relaxed ? [] : checkLayout(root, oracle)
+  problems.push(...(await checkAftermath(root, { world, scenario, oracle, before: history })))
   if (problems.length === 0) return
   const style = cut.style.replace(' ', '-')
   report.fail({
@@ -114,30 +114,4 @@ async function trial(world: World, { traced, cut, seed }: State, report: Report)
     trial: `${scenario.name}, after ${cut.after} operations, with ${cut.style} of what was not fsynced`,
     replay: `npm run crash -- power --replay ${scenario.name}:${cut.after}:${style}:${seed}`,
   })
-}
-
-interface Surroundings {
-  readonly world: World
-  readonly scenario: Scenario
-  readonly oracle: Oracle
-  readonly history: readonly Recorded[]
-  readonly seed: number
-}
-
-async function problemsOf(root: string, { world, scenario, oracle, history, seed }: Surroundings): Promise<string[]> {
-  try {
-    // With relaxed durability a blob may be damaged until the next pull that needs it.
-    const problems = scenario.relaxed ? [] : checkLayout(root, oracle)
-    const recovered = await recoverAndCheck(root, oracle, history)
-    if (!scenario.relaxed) problems.push(...recovered)
-    if (seed % 5 > 0 && !scenario.relaxed) return problems
-    const exitCode = await hearthHere([...scenario.argv, '--cache', root])
-    if (exitCode !== 0 && scenario.argv[0] !== 'rm') problems.push(`I6: the command then ends with ${exitCode}`)
-    const again = oracle.intend(scenario.changes)
-    oracle.acknowledge(again)
-    problems.push(...checkLayout(root, oracle))
-    return [...problems, ...(await checkAfterwards(root, world, { tools: false }))]
-  } catch (error) {
-    return [`I6: ${error instanceof Error ? error.stack : error}`]
-  }
 }

@@ -3,8 +3,10 @@
  * of each. README.md says what each program shows. Ends with 1 when an invariant was broken.
  */
 import { faults } from './faults.js'
+import { fullDisk } from './full-disk.js'
 import { kill } from './kill.js'
 import { power } from './power.js'
+import { processes } from './processes.js'
 import { rot } from './rot.js'
 import { type Amounts, type CrashOptions, parseOptions } from './support/options.js'
 
@@ -19,7 +21,9 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
   kill: { run: kill, sample: { points: 100, seconds: 0 }, long: { points: 10_000, seconds: 0 } },
   power: { run: power, sample: { points: 500, seconds: 0 }, long: { points: 5_000, seconds: 0 } },
   faults: { run: faults, sample: { points: 80, seconds: 0 }, long: { points: 100_000, seconds: 0 } },
+  'full-disk': { run: fullDisk, sample: { points: 12, seconds: 0 }, long: { points: 500, seconds: 0 } },
   rot: { run: rot, sample: { points: 150, seconds: 0 }, long: { points: 3_000, seconds: 0 } },
+  processes: { run: processes, sample: { points: 0, seconds: 40 }, long: { points: 0, seconds: 1200 } },
 }
 
 process.umask(0o022)

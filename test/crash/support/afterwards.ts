@@ -19,7 +19,10 @@ export async function checkAfterwards(root: string, world: World, { tools }: { t
     problems.push(...(await checkTools(root)))
   }
   age(root)
+  const names = [...ownEntries(readLayout(root)).keys()]
+  if (names.length > 0) await hearthHere(['unpin', ...names, '--cache', root])
   await hearthHere(['clean', '--cache', root])
+  await hearthHere(['gc', '--cache', root])
   return [...problems, ...checkEmpty(root)]
 }
 
@@ -53,7 +56,7 @@ function age(root: string): void {
 }
 
 function checkEmpty(root: string): string[] {
-  const strays = everyFile(root).filter((path) => !path.startsWith('.hearth/log') && !KNOWN.has(path))
+  const strays = everyFile(root).filter((path) => !/^\.hearth\/(log|damaged)\//.test(path) && !KNOWN.has(path))
   return strays.map((path) => `I8: after clean there is still ${path}`)
 }
 

@@ -1,11 +1,13 @@
 /** Every command that writes, each on a cache in the state in which it has the most to do. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isHearthError } from '../../../src/errors.js'
+import type { Recorded } from '../../../src/log/events.js'
 import { resetAfter } from '../../support/raw-steps.js'
 import { writeLayout } from '../../support/write-layout.js'
+import { readHistory } from './check.js'
 import { ABSENT, type Change } from './oracle.js'
-import { hearthHere, type Served, type World } from './world.js'
+import { copyFolder, hearthHere, type Served, type World } from './world.js'
 
 export interface Scenario {
   readonly name: string
@@ -14,6 +16,10 @@ export interface Scenario {
   readonly argv: readonly string[]
   readonly before: readonly Change[]
   readonly changes: readonly Change[]
+  /** Besides 0: codes of success that says more. */
+  readonly alsoRight?: readonly number[]
+  /** What brings the cache in order again, where that takes more than any command that writes. */
+  readonly recovery?: readonly string[]
   /** Whether blobs may be lost in a power cut, to be noticed and fetched again by the next pull. */
   readonly relaxed?: boolean
 }
@@ -31,7 +37,23 @@ interface Images {
 /** Makes the caches in which the commands will run. */
 export async function scenarios(world: World): Promise<readonly Scenario[]> {
   const images = await serveImages(world)
-  return [...(await pulling(world, images)), ...(await removing(world, images)), ...(await amongOthers(world, images))]
+  return [
+    ...(await pulling(world, images)),
+    ...(await removing(world, images)),
+    ...(await collecting(world, images)),
+    ...(await amongOthers(world, images)),
+  ]
+}
+
+export function succeeded({ alsoRight = [] }: Scenario, exitCode: number | null): boolean {
+  return exitCode === 0 || (exitCode !== null && alsoRight.includes(exitCode))
+}
+
+/** The log before the command; none where it is the log that is damaged. @param root a folder to look at a copy. */
+export async function historyOf({ template, recovery }: Scenario, root: string): Promise<readonly Recorded[]> {
+  if (recovery) return []
+  copyFolder(template, root)
+  return await readHistory(root)
 }
 
 async function serveImages(world: World): Promise<Images> {
@@ -120,6 +142,38 @@ async function removing(world: World, { one, two, multi }: Images): Promise<read
   ]
 }
 
+async function collecting(world: World, { one, two, multi }: Images): Promise<readonly Scenario[]> {
+  const old = await world.serve('leaving:1', { seed: 'left', layers: [{ seed: 'base' }, { seed: 'left' }] })
+  const leftovers = await pulled(world, 'leftovers', [one, old])
+  const moved = await world.serve('leaving:1', { seed: 'stays', layers: [{ seed: 'base' }, { seed: 'stays' }] })
+  await hearthHere(['pull', '--pull', 'always', '--cache', leftovers, ...AMD64, moved.reference])
+  const full = await pulled(world, 'pinned', [one, two, multi])
+  await hearthHere(['pin', two.reference, '--cache', full])
+  const before = [holding(one), holding(two), { ...holding(multi), value: amd64Of(multi) }]
+  const damaged = await pulled(world, 'damaged', [one, two])
+  loseManifest(damaged)
+  const rebuild = ['verify', '--rebuild']
+  return [
+    { name: 'gc', template: leftovers, argv: ['gc'], before: [holding(one), holding(moved)], changes: [] },
+    {
+      name: 'gc-budget',
+      template: full,
+      argv: ['gc', '--keep-bytes', '1'],
+      before,
+      changes: [without(one), without(multi)],
+    },
+    { name: 'pin', template: full, argv: ['pin', one.reference, multi.reference], before, changes: [] },
+    {
+      name: 'verify-rebuild',
+      template: damaged,
+      argv: rebuild,
+      before: [holding(one), holding(two)],
+      changes: [],
+      ...{ alsoRight: [10], recovery: rebuild },
+    },
+  ]
+}
+
 async function amongOthers(world: World, { one, two, multi }: Images): Promise<readonly Scenario[]> {
   const foreign = emptyFolder(world, 'foreign')
   await writeLayout(foreign, [{ name: two.reference, image: two.image }])
@@ -171,6 +225,12 @@ async function halfPulled(world: World, { reference, image }: Served): Promise<s
     if (!isHearthError(error)) throw error
   }
   return path
+}
+
+/** Its log cannot be opened any more. */
+function loseManifest(root: string): void {
+  const log = join(root, '.hearth/log')
+  for (const name of readdirSync(log)) if (name.startsWith('MANIFEST')) truncateSync(join(log, name))
 }
 
 /** As another tool would edit index.json. */
