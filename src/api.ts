@@ -1,6 +1,8 @@
 import type { ExportFormat } from './exchange/exported-image.js'
 import type { PushProgress, PushReport } from './exchange/push-report.js'
 import type { ExportReport, ImportedSource, ImportReport } from './exchange/reports.js'
+import type { DiffReport, RestoreReport } from './history/reports.js'
+import type { Moment } from './history/state-at.js'
 import type {
   Inspection,
   ListedReference,
@@ -72,6 +74,11 @@ export interface PushOptions extends SignalOptions {
   readonly onProgress?: (event: PushProgress) => void
 }
 
+export interface ListOptions extends SignalOptions {
+  /** What the cache had at that position of its log, or at that time. Reads the log. Default: now, from index.json alone. */
+  readonly at?: Moment
+}
+
 export interface InspectOptions extends SignalOptions {}
 
 export interface RemoveOptions extends SignalOptions {
@@ -128,6 +135,19 @@ export interface CopyOptions extends SignalOptions {
 export interface HistoryOptions extends SignalOptions {
   /** Only records after this position. Default 0: all. */
   readonly after?: number
+  /** Only that record or the first one of that time, and what follows. */
+  readonly since?: Moment
+  /** At the end, wait for more. The signal then ends it without an error, as does the end of the cache. */
+  readonly follow?: boolean
+}
+
+export interface DiffOptions extends SignalOptions {
+  /** Default: the end of the log. */
+  readonly to?: Moment
+}
+
+export interface RestoreOptions extends SignalOptions {
+  readonly at: Moment
 }
 
 export interface VerifyOptions extends SignalOptions {
@@ -173,8 +193,11 @@ export interface Cache {
    * @throws TypeError for a `remoteName` beside several references; HearthError PLATFORM_INVALID, ABORTED.
    */
   push(references: string | readonly string[], options?: PushOptions): Promise<PushReport>
-  /** The references in index.json, sorted. Never waits for a pull. */
-  list(options?: SignalOptions): Promise<readonly ListedReference[]>
+  /**
+   * The references in index.json, sorted. Never waits for a pull.
+   * @throws HearthError POSITION_UNKNOWN, or CACHE_MISSING where there is no log, with `at`.
+   */
+  list(options?: ListOptions): Promise<readonly ListedReference[]>
   /** @throws HearthError REFERENCE_UNKNOWN when the cache does not have it. */
   inspect(reference: string, options?: InspectOptions): Promise<Inspection>
   /** Removes references, and the blobs that no other reference needs. Unknown and pinned names are reported as kept. */
@@ -206,6 +229,13 @@ export interface Cache {
   unpin(references: readonly string[], options?: SignalOptions): Promise<PinReport>
   /** The event log, oldest first. What other tools did since hearth last wrote is not in it yet. */
   history(options?: HistoryOptions): AsyncIterable<Recorded>
+  /** Which names came, went and moved between two moments. @throws HearthError POSITION_UNKNOWN, CACHE_MISSING */
+  diff(from: Moment, options?: DiffOptions): Promise<DiffReport>
+  /**
+   * Sets references to what they stood for at a moment, as far as all of it is still in the cache: nothing is fetched.
+   * @throws HearthError POSITION_UNKNOWN, CACHE_MISSING
+   */
+  restore(references: readonly string[], options: RestoreOptions): Promise<RestoreReport>
   /**
    * Re-hashes every blob; checks the log, index.json and each reference's closure. Changes nothing unless it is told to.
    * @throws HearthError CACHE_MISSING when the folder holds no cache.

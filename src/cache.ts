@@ -5,15 +5,18 @@
 import type {
   Cache,
   CopyOptions,
+  DiffOptions,
   ExportOptions,
   HistoryOptions,
   ImportOptions,
   InspectOptions,
+  ListOptions,
   LockOptions,
   PullOptions,
   PushOptions,
   ReclaimOptions,
   RemoveOptions,
+  RestoreOptions,
   SignalOptions,
   VerifyOptions,
   WarmOptions,
@@ -24,6 +27,8 @@ import type { Warming } from './cache/warming.js'
 import { Calls } from './calls.js'
 import type { PushReport } from './exchange/push-report.js'
 import type { ExportReport, ImportedSource, ImportReport } from './exchange/reports.js'
+import type { DiffReport, RestoreReport } from './history/reports.js'
+import type { Moment } from './history/state-at.js'
 import { readHost } from './host/os-host.js'
 import type {
   Inspection,
@@ -92,7 +97,11 @@ class FolderCache implements Cache {
     })
   }
 
-  async list(_: SignalOptions = {}): Promise<readonly ListedReference[]> {
+  async list({ at, signal }: ListOptions = {}): Promise<readonly ListedReference[]> {
+    if (at !== undefined) {
+      const { listAt } = await import('./cache/remembering.js')
+      return await listAt(this.#parts, at, { ...(signal && { signal }) })
+    }
     const { listOf } = await import('./cache/looking.js')
     return await listOf(this.#parts)
   }
@@ -155,10 +164,26 @@ class FolderCache implements Cache {
     return this.#setPins(references, false, options)
   }
 
-  async *history(options: HistoryOptions = {}): AsyncIterable<Recorded> {
-    this.#calls.refuseStopped()
-    const { historyOf } = await import('./cache/looking.js')
-    yield* historyOf(this.#parts, options)
+  history(options: HistoryOptions = {}): AsyncIterable<Recorded> {
+    const parts = this.#parts
+    return this.#calls.stream(options, async function* (linked) {
+      const { historyOf } = await import('./cache/remembering.js')
+      yield* historyOf(parts, linked)
+    })
+  }
+
+  diff(from: Moment, options: DiffOptions = {}): Promise<DiffReport> {
+    return this.#calls.run(options, async (linked) => {
+      const { diffIn } = await import('./cache/remembering.js')
+      return await diffIn(this.#parts, from, linked)
+    })
+  }
+
+  restore(references: readonly string[], options: RestoreOptions): Promise<RestoreReport> {
+    return this.#calls.run(options, async (linked) => {
+      const { restoreIn } = await import('./cache/remembering.js')
+      return await restoreIn(this.#parts, references, linked)
+    })
   }
 
   verify(options: VerifyOptions = {}): Promise<VerifyReport> {

@@ -7,7 +7,7 @@ import { parseCommandLine } from './commands/command-line.js'
 import { dispatch } from './commands/dispatch.js'
 import { errorLines, exitCodeOfError, failureOf } from './commands/failure.js'
 import type { CommandLine, Invocation, OutputOptions } from './commands/invocation.js'
-import type { Outcome } from './commands/outcome.js'
+import type { Outcome, StreamOutcome } from './commands/outcome.js'
 import { printableJson } from './commands/printable.js'
 import type { ProgressDisplay, ProgressSource } from './commands/progress-display.js'
 import {
@@ -51,7 +51,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const columns = process.stdout.columns ?? 80
   // Of words that make no sense only this one is taken: a program that asked for JSON gets its error as JSON.
   output = { ...output, json: argv.includes('--json') }
-  const commandLine = parseCommandLine(argv, { version: VERSION, columns })
+  const commandLine = parseCommandLine(argv, { version: VERSION, columns, now: Date.now() })
   if (commandLine.kind === 'text') {
     await write(process.stdout, commandLine.text)
     return 0
@@ -79,7 +79,7 @@ async function run({ invocation, cache: options }: Run): Promise<number> {
 
 async function print(outcome: Outcome): Promise<number> {
   if (outcome.kind === 'stream') {
-    await printStream(outcome.lines(output.json))
+    await printStream(outcome)
     return 0
   }
   const { document, lines, problems, exitCode } = outcome
@@ -88,12 +88,13 @@ async function print(outcome: Outcome): Promise<number> {
   return exitCode
 }
 
-async function printStream(lines: AsyncIterable<string>): Promise<void> {
+async function printStream({ lines, live = false }: StreamOutcome): Promise<void> {
+  const collected = live ? 0 : WRITE_CHARACTERS
   let text = ''
   try {
-    for await (const line of lines) {
+    for await (const line of lines(output.json)) {
       text += `${line}\n`
-      if (text.length < WRITE_CHARACTERS) continue
+      if (text.length < collected) continue
       const chunk = text
       text = ''
       if (!(await write(process.stdout, chunk))) return

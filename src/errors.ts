@@ -20,6 +20,7 @@ export const ERRORS = {
   PLATFORM_MISSING: { retryable: false, exitCode: 3 },
   CACHE_MISSING: { retryable: false, exitCode: 3 },
   LOCK_MISSING: { retryable: false, exitCode: 3 },
+  POSITION_UNKNOWN: { retryable: false, exitCode: 3 },
   // It is there, and is to stay.
   REFERENCE_PINNED: { retryable: false, exitCode: 7 },
   // It is there, but it is not what it claims to be.

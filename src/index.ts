@@ -2,16 +2,19 @@
 export type {
   Cache,
   CopyOptions,
+  DiffOptions,
   ExportOptions,
   HistoryOptions,
   ImportOptions,
   InputOptions,
   InspectOptions,
+  ListOptions,
   LockOptions,
   PullOptions,
   PushOptions,
   ReclaimOptions,
   RemoveOptions,
+  RestoreOptions,
   SignalOptions,
   VerifyOptions,
   WarmOptions,
@@ -28,6 +31,8 @@ export type {
   ImportedSource,
   ImportReport,
 } from './exchange/reports.js'
+export type { DiffReport, DiffSide, NamedDigest, RestoreReport } from './history/reports.js'
+export type { Moment } from './history/state-at.js'
 export type {
   EvictedReference,
   InspectedNode,

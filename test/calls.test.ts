@@ -75,7 +75,32 @@ describe('Calls', () => {
       calls.run({}, async () => assert.fail('it was begun')),
       ABORTED,
     )
-    assert.throws(() => calls.refuseStopped(), ABORTED)
+    await assert.rejects(calls.stream({}, async function* () {}).next(), ABORTED)
+    await calls.stop()
+  })
+
+  it('end what is streamed too, and do not wait for whoever takes it', async () => {
+    const calls = new Calls()
+    const stream = calls.stream({}, async function* ({ signal }) {
+      yield 1
+      await untilAborted({ signal })
+    })
+    assert.deepEqual(await stream.next(), { done: false, value: 1 })
+    const ended = assert.rejects(stream.next(), ABORTED)
+    await calls.stop()
+    await ended
+  })
+
+  it('leave no listener on the signal of a stream that was not read to its end', async () => {
+    const calls = new Calls()
+    const { signal } = new AbortController()
+    for await (const _ of calls.stream({ signal }, async function* () {
+      yield 1
+      yield 2
+    })) {
+      break
+    }
+    assert.equal(getEventListeners(signal, 'abort').length, 0)
     await calls.stop()
   })
 })

@@ -2,10 +2,9 @@
  * What only looks: none of these makes a cache or opens its log for writing, and `list` and `inspect` read nothing but index.json
  * and blobs. `inspect` notes that the image was used, where it may.
  */
-import type { HistoryOptions, InspectOptions } from '../api.js'
+import type { InspectOptions } from '../api.js'
 import { HearthError } from '../errors.js'
 import type { Inspection, ListedReference } from '../inventory/reports.js'
-import type { Recorded } from '../log/events.js'
 import type { CacheParts } from './cache-parts.js'
 
 export async function listOf({ index }: CacheParts): Promise<readonly ListedReference[]> {
@@ -28,18 +27,4 @@ export async function inspectIn(parts: CacheParts, reference: string, { signal }
   const inspection = await inspectImage(name, root, { blobs, ...(signal && { signal }) })
   await (await parts.uses()).touch([name])
   return inspection
-}
-
-/** Nothing where hearth has never written. */
-export async function* historyOf(
-  parts: CacheParts,
-  { after = 0, signal }: HistoryOptions,
-): AsyncGenerator<Recorded, void, undefined> {
-  if (!(await parts.isInitialised())) return
-  const log = await parts.logAsItIs()
-  try {
-    yield* log.read(after, signal && { signal })
-  } finally {
-    await log.close()
-  }
 }

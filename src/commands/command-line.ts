@@ -6,8 +6,9 @@ import { cacheOptionsOf, createProgram, outputOptionsOf } from './common-options
 import { addExchangeCommands } from './exchange-command-line.js'
 import { addGcCommands } from './gc-command-line.js'
 import { HELP, PULL_HELP } from './help.js'
+import { addHistoryCommands, momentOption } from './history-command-line.js'
 import type { CommandLine, Invocation } from './invocation.js'
-import { collectList, wholeNumber } from './option-values.js'
+import { collectList } from './option-values.js'
 import { addPushCommand } from './push-command-line.js'
 import { Option } from './typed-commander.js'
 import { addVerifyCommand } from './verify-command-line.js'
@@ -18,13 +19,15 @@ export interface ParseOptions {
   readonly version: string
   /** Width of help texts. */
   readonly columns?: number
+  /** Milliseconds since 1970, for words like `12h` that mean how long ago. */
+  readonly now: number
 }
 
 /**
  * Parses the words after the program's name. Prints nothing: help and version come back as text.
  * @throws HearthError USAGE saying what is wrong and, where one is near, what was probably meant.
  */
-export function parseCommandLine(argv: readonly string[], { version, columns = 80 }: ParseOptions): CommandLine {
+export function parseCommandLine(argv: readonly string[], { version, columns = 80, now }: ParseOptions): CommandLine {
   let invocation: Invocation | undefined
   let text = ''
   const program = createProgram()
@@ -35,9 +38,10 @@ export function parseCommandLine(argv: readonly string[], { version, columns = 8
     .configureOutput({ writeOut: (part) => (text += part), writeErr: () => {}, getOutHelpWidth: () => columns })
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', HELP)
-  addCommands(program, (found) => {
-    invocation = found
-  })
+  const found = (parsed: Invocation): void => {
+    invocation = parsed
+  }
+  addCommands(program, found, now)
   try {
     program.parse(joinBareOptions(argv), { from: 'user' })
   } catch (error) {
@@ -50,7 +54,11 @@ export function parseCommandLine(argv: readonly string[], { version, columns = 8
   return { kind: 'run', invocation, cache: cacheOptionsOf(options), output: outputOptionsOf(options) }
 }
 
-function addCommands(program: ReturnType<typeof createProgram>, found: (invocation: Invocation) => void): void {
+function addCommands(
+  program: ReturnType<typeof createProgram>,
+  found: (invocation: Invocation) => void,
+  now: number,
+): void {
   program
     .command('pull')
     .description('ensure that images are in the cache')
@@ -73,7 +81,8 @@ function addCommands(program: ReturnType<typeof createProgram>, found: (invocati
     .command('ls')
     .alias('list')
     .description('list the references in the cache')
-    .action(() => found({ verb: 'ls' }))
+    .option('--at <moment>', 'as it was at this position of the log, or at this time', momentOption(now))
+    .action(({ at }) => found({ verb: 'ls', ...(at !== undefined && { at }) }))
   program
     .command('inspect')
     .description('show what an image consists of, and what of it is present')
@@ -95,11 +104,7 @@ function addCommands(program: ReturnType<typeof createProgram>, found: (invocati
     .option('--force', 'pinned references too')
     .action(({ publishedOnly = false, force = false }) => found({ verb: 'clean', publishedOnly, force }))
   addGcCommands(program, found)
-  program
-    .command('log')
-    .description('show what happened in the cache, oldest first')
-    .option('--after <n>', 'only after this position', wholeNumber(0), 0)
-    .action(({ after }) => found({ verb: 'log', after }))
+  addHistoryCommands(program, found, now)
   addVerifyCommand(program, found)
 }
 

@@ -48,8 +48,10 @@ export async function dispatch(cache: Cache, invocation: Invocation, options: Di
       const { verb: _, references, ...wanted } = invocation
       return (await import('./copy.js')).copy(cache, references, { ...wanted, signal })
     }
-    case 'ls':
-      return (await import('./ls.js')).ls(cache, { signal })
+    case 'ls': {
+      const { verb: _, ...wanted } = invocation
+      return (await import('./ls.js')).ls(cache, { ...wanted, signal })
+    }
     case 'inspect':
       return (await import('./inspect.js')).inspect(cache, invocation.reference, { signal })
     case 'rm': {
@@ -67,8 +69,18 @@ export async function dispatch(cache: Cache, invocation: Invocation, options: Di
     case 'pin':
     case 'unpin':
       return (await import('./pin.js'))[invocation.verb](cache, invocation.references, { signal })
-    case 'log':
-      return (await import('./log.js')).log(cache, { signal, after: invocation.after })
+    case 'log': {
+      const { verb: _, ...wanted } = invocation
+      return (await import('./log.js')).log(cache, { ...wanted, signal })
+    }
+    case 'diff': {
+      const { from, to } = invocation
+      return (await import('./diff.js')).diff(cache, from, { ...(to !== undefined && { to }), signal })
+    }
+    case 'restore': {
+      const { references, at } = invocation
+      return (await import('./restore.js')).restore(cache, references, { at, signal })
+    }
     case 'verify': {
       const { verb: _, ...wanted } = invocation
       const { verify } = await import('./verify.js')

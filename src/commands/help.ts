@@ -18,7 +18,8 @@ Results go to standard output, progress and messages to standard error. With --j
   push {results}, ls {references}, inspect {reference, root, totalBytes, presentBytes},
   rm and clean {removed, kept, removedBlobs, freedBytes},
   gc {dryRun, evicted, removed, removedBlobs, freedBytes, keptBlobs, keptBytes, overBudgetBytes},
-  pin and unpin {changed, unchanged, failed}, verify {blobs, bytes, references, events, problems};
+  pin and unpin {changed, unchanged, failed}, diff {from, to, added, removed, moved}, restore {restored, failed},
+  verify {blobs, bytes, references, events, problems};
   {error: {code, message, details}} when the whole command failed. For log it is one record a line.
 
 Exit codes:
@@ -127,4 +128,16 @@ partial downloads that nobody has gone on with for a day.
 A pull, an inspect and an export count as use, also when all of the image was there. A blob that several images share counts once.
 Sizes: B, kB, MB, GB, TB (powers of 1000), KiB, MiB, GiB, TiB (powers of 1024). Durations: 2w, 7d, 12h, 90m, 30s, 1d12h.
 gc is safe beside pulls, and can be killed and run again.
+`
+
+export const HISTORY_HELP = `
+A moment is one of:
+  57                         a position of the log: what was true after that record
+  2026-01-02 15:04           a time of this machine; with Z or +01:00 of that zone; a date alone is its first minute
+  12h                        how long ago: 2w, 7d, 12h, 90m, 30s, 1d12h
+
+  hearth log --since 1h --follow
+  hearth ls --at 2026-01-02
+  hearth diff 7d                          what came (+), went (-) and moved (~) within a week
+  hearth restore redis:7 --at 7d          while its blobs are still here; a pin or a tag keeps them
 `

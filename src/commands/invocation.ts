@@ -1,4 +1,4 @@
-import type { CacheOptions, ExportFormat, InputFormat, PullPolicy } from '../index.js'
+import type { CacheOptions, ExportFormat, InputFormat, Moment, PullPolicy } from '../index.js'
 
 /** What the user asks for, parsed. */
 export type Invocation =
@@ -52,7 +52,7 @@ export type Invocation =
       readonly compress?: boolean
     }
   | { readonly verb: 'copy'; readonly references: readonly string[]; readonly to: string; readonly force?: boolean }
-  | { readonly verb: 'ls' }
+  | { readonly verb: 'ls'; readonly at?: Moment }
   | { readonly verb: 'inspect'; readonly reference: string }
   | {
       readonly verb: 'rm'
@@ -63,7 +63,9 @@ export type Invocation =
   | { readonly verb: 'clean'; readonly publishedOnly: boolean; readonly force: boolean }
   | { readonly verb: 'gc'; readonly keepBytes?: number; readonly keepNewerMs?: number; readonly dryRun: boolean }
   | { readonly verb: 'pin' | 'unpin'; readonly references: readonly string[] }
-  | { readonly verb: 'log'; readonly after: number }
+  | { readonly verb: 'log'; readonly after: number; readonly since?: Moment; readonly follow: boolean }
+  | { readonly verb: 'diff'; readonly from: Moment; readonly to?: Moment }
+  | { readonly verb: 'restore'; readonly references: readonly string[]; readonly at: Moment }
   | { readonly verb: 'verify'; readonly quick?: true; readonly repair?: true; readonly rebuild?: true }
 
 /** How results and messages are shown. */

@@ -8,6 +8,7 @@ import { unreachable } from './unreachable.js'
 export function log(cache: Cache, options: HistoryOptions = {}): StreamOutcome {
   return {
     kind: 'stream',
+    live: options.follow ?? false,
     async *lines(json) {
       for await (const recorded of cache.history(options)) {
         yield json ? printableJson(recorded) : logLine(recorded)

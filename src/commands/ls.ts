@@ -1,10 +1,10 @@
-import type { Cache, ListedReference, SignalOptions } from '../index.js'
+import type { Cache, ListedReference, ListOptions } from '../index.js'
 import type { DocumentOutcome } from './outcome.js'
 import { table } from './table.js'
 import { formatBytes } from './units.js'
 
-/** `hearth ls`: the references in the cache. */
-export async function ls(cache: Cache, options: SignalOptions = {}): Promise<DocumentOutcome> {
+/** `hearth ls`: the references in the cache, now or at a moment of its history. */
+export async function ls(cache: Cache, options: ListOptions = {}): Promise<DocumentOutcome> {
   return renderList(await cache.list(options))
 }
 

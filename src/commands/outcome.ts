@@ -15,6 +15,8 @@ export interface DocumentOutcome {
 /** A result of any length, printed as it comes: JSON lines or lines of text. */
 export interface StreamOutcome {
   readonly kind: 'stream'
+  /** Whether each line is to be seen at once: the next one may take long. */
+  readonly live?: boolean
   lines(json: boolean): AsyncIterable<string>
 }
 

@@ -1,6 +1,26 @@
+import type { IndexState } from '../log/projection.js'
 import { parseIndexFile } from '../materialise/image-index.js'
 import type { IndexFile } from '../materialise/index-file.js'
 import type { ListedReference } from './reports.js'
+
+/** Pure: the references of a state of the log, sorted by name. */
+export function listState({ references, pins }: Pick<IndexState, 'references' | 'pins'>): readonly ListedReference[] {
+  return [...references]
+    .map(
+      ([
+        reference,
+        {
+          descriptor: { digest, mediaType },
+          platforms,
+          size,
+        },
+      ]): ListedReference => {
+        const pinned = pins.has(reference)
+        return { reference, digest, mediaType, platforms, ...(size !== undefined && { size }), pinned }
+      },
+    )
+    .sort((a, b) => (a.reference < b.reference ? -1 : 1))
+}
 
 /**
  * The references in index.json, sorted by name; none when there is no such file. Neither the log nor a blob is read, and

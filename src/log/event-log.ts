@@ -61,5 +61,8 @@ export interface EventLog {
   /** Every record after `position`, oldest first, each checked against its predecessor. */
   read(position: number, options?: HoldOptions): AsyncIterable<Recorded>
 
+  /** Resolves when the log has gone beyond a position, whoever appended. Keeps nobody from appending while it waits. */
+  changed(position: number, options?: HoldOptions): Promise<void>
+
   close(): Promise<void>
 }

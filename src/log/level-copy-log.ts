@@ -9,6 +9,7 @@ import { storeFailure } from './fs-failure.js'
 import { lockLogForReading } from './fs-log-lock.js'
 import { lend } from './held-log.js'
 import { JobQueue } from './job-queue.js'
+import { appendSign, waitForAppend } from './level-changes.js'
 import { LevelSession } from './level-session.js'
 import { logCorrupt } from './record.js'
 
@@ -40,7 +41,7 @@ export class LevelCopyLog implements EventLog {
   readonly #queue = new JobQueue<undefined>()
   #copy: Copy | undefined
   #pumping: Promise<void> | undefined
-  #closed = false
+  readonly #closing = new AbortController()
 
   constructor(root: string, options: LevelCopyLogOptions) {
     this.#root = root
@@ -63,15 +64,26 @@ export class LevelCopyLog implements EventLog {
     }
   }
 
+  async changed(position: number, options: HoldOptions = {}): Promise<void> {
+    const { signal } = options
+    const ended = signal === undefined ? this.#closing.signal : AbortSignal.any([this.#closing.signal, signal])
+    for (;;) {
+      // Before the look: whatever is appended after it makes another one.
+      const sign = await appendSign(this.#root)
+      if (await this.#run(async ({ head }) => head.position > position, options)) return
+      await waitForAppend(this.#root, sign, ended)
+    }
+  }
+
   async close(): Promise<void> {
-    this.#closed = true
+    this.#closing.abort()
     this.#queue.failAll(closedError())
     await this.#pumping
     await this.#forget()
   }
 
   async #run<T>(work: (session: LevelSession) => Promise<T>, { signal }: HoldOptions): Promise<T> {
-    if (this.#closed) throw closedError()
+    if (this.#closing.signal.aborted) throw closedError()
     const job = async () => work((await this.#current(signal)).session)
     const done = this.#queue.add(job, signal ? [signal] : [])
     this.#pumping ??= this.#pump()

@@ -9,6 +9,7 @@ import { errnoOf, storeFailure } from './fs-failure.js'
 import { lockLog } from './fs-log-lock.js'
 import { useReserve } from './fs-reserve.js'
 import { appendAfter, lend } from './held-log.js'
+import { appendSign, waitForAppend } from './level-changes.js'
 import { createDatabase } from './level-database.js'
 import { LevelKeeper } from './level-keeper.js'
 import { type ReplaceOptions, replaceDatabase } from './level-replace.js'
@@ -113,6 +114,20 @@ export class LevelEventLog implements EventLog {
     for (let after = position; after < end; after += PAGE) {
       const limit = Math.min(PAGE, end - after)
       yield* await this.#run((session) => session.records(after, limit), options)
+    }
+  }
+
+  async changed(position: number, options: HoldOptions = {}): Promise<void> {
+    const { signal } = options
+    const ended = signal === undefined ? this.#closing.signal : AbortSignal.any([this.#closing.signal, signal])
+    for (;;) {
+      // Taken in the hold: whatever is appended after it makes another one.
+      const sign = await this.#run(
+        async ({ head }) => (head.position > position ? undefined : appendSign(this.#path)),
+        options,
+      )
+      if (sign === undefined) return
+      await waitForAppend(this.#path, sign, ended)
     }
   }
 

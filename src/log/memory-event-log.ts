@@ -17,6 +17,7 @@ export class MemoryEventLog implements EventLog {
   readonly #records: Recorded[] = []
   readonly #queue = new JobQueue<HeldLog>()
   readonly #stamp: () => Stamp
+  readonly #waiting = new Set<() => void>()
   #state = emptyIndex
   #pumping: Promise<void> | undefined
   #closed = false
@@ -46,8 +47,20 @@ export class MemoryEventLog implements EventLog {
     yield* this.#records.slice(position, end)
   }
 
+  async changed(position: number, { signal }: HoldOptions = {}): Promise<void> {
+    while (this.#state.head.position <= position) {
+      if (this.#closed) throw closedError()
+      if (signal?.aborted) throw new HearthError('ABORTED', 'stopped while waiting for the log to go on')
+      await new Promise<void>((resolve) => {
+        this.#waiting.add(resolve)
+        signal?.addEventListener('abort', () => resolve(), { once: true })
+      })
+    }
+  }
+
   async close(): Promise<void> {
     this.#closed = true
+    this.#wake()
     this.#queue.failAll(closedError())
     await this.#pumping
   }
@@ -57,6 +70,11 @@ export class MemoryEventLog implements EventLog {
     await Promise.resolve()
     for (let job = this.#queue.first(); job !== undefined; job = this.#queue.first()) await job.run(this.#held())
     this.#pumping = undefined
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting) resolve()
+    this.#waiting.clear()
   }
 
   #held(): HeldLog {
@@ -73,6 +91,7 @@ export class MemoryEventLog implements EventLog {
         const records = sealAll(events, this.#state.head, this.#stamp)
         this.#state = applyAll(this.#state, records)
         this.#records.push(...records)
+        this.#wake()
         return records
       },
       blobs: async (digests) => {

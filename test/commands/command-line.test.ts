@@ -3,7 +3,8 @@ import { describe, it } from 'node:test'
 import { parseCommandLine } from '../../src/commands/command-line.js'
 import { DEFAULTS, ERRORS, isHearthError, PULL_POLICIES } from '../../src/index.js'
 
-const parse = (...argv: string[]) => parseCommandLine(argv, { version: '1.2.3' })
+const NOW = Date.parse('2026-01-02T03:04:05.678Z')
+const parse = (...argv: string[]) => parseCommandLine(argv, { version: '1.2.3', now: NOW })
 
 function run(...argv: string[]) {
   const commandLine = parse(...argv)
@@ -40,8 +41,19 @@ describe('the command line', () => {
     })
     assert.deepEqual(run('pin', 'a', 'b').invocation, { verb: 'pin', references: ['a', 'b'] })
     assert.deepEqual(run('unpin', 'a').invocation, { verb: 'unpin', references: ['a'] })
-    assert.deepEqual(run('log').invocation, { verb: 'log', after: 0 })
-    assert.deepEqual(run('log', '--after', '17').invocation, { verb: 'log', after: 17 })
+    assert.deepEqual(run('ls', '--at', '7').invocation, { verb: 'ls', at: 7 })
+    assert.deepEqual(run('log').invocation, { verb: 'log', after: 0, follow: false })
+    assert.deepEqual(run('log', '--after', '17').invocation, { verb: 'log', after: 17, follow: false })
+    assert.deepEqual(run('log', '--follow', '--since', '1h').invocation, {
+      ...{ verb: 'log', after: 0, follow: true, since: new Date(NOW - 3_600_000) },
+    })
+    assert.deepEqual(run('diff', '7').invocation, { verb: 'diff', from: 7 })
+    assert.deepEqual(run('diff', '7', '2026-01-02T03:04Z').invocation, {
+      ...{ verb: 'diff', from: 7, to: new Date('2026-01-02T03:04:00.000Z') },
+    })
+    assert.deepEqual(run('restore', 'a', 'b', '--at', '7').invocation, {
+      ...{ verb: 'restore', references: ['a', 'b'], at: 7 },
+    })
     assert.deepEqual(run('verify').invocation, { verb: 'verify' })
   })
 
@@ -128,6 +140,13 @@ describe('the command line', () => {
     refused('gc', '--keep-bytes', '20G')
     refused('gc', '--keep-newer', '7')
     refused('pin')
+    refused('diff')
+    refused('diff', 'yesterday')
+    refused('diff', '1', '2', '3')
+    refused('ls', '--at', 'yesterday')
+    refused('restore', 'a')
+    refused('restore', '--at', '7')
+    refused('log', '--since', '2026-02-30')
     refused('nope')
     refused('help', 'nope')
     refused('pull', '--platform')
@@ -165,14 +184,16 @@ describe('the help', () => {
   ]
   const OWN: Readonly<Record<string, readonly string[]>> = {
     pull: ['--platform', '--pull'],
-    ls: [],
+    ls: ['--at'],
     inspect: [],
     rm: ['--published-only', '--force'],
     clean: ['--published-only', '--force'],
     gc: ['--keep-bytes', '--keep-newer', '--dry-run'],
     pin: [],
     unpin: [],
-    log: ['--after'],
+    log: ['--after', '--since', '--follow'],
+    diff: [],
+    restore: ['--at'],
     verify: [],
   }
 
@@ -204,7 +225,7 @@ describe('the help', () => {
   })
 
   it('fits the width it is given, but for the examples', () => {
-    const help = parseCommandLine(['ls', '--help'], { version: '1', columns: 72 })
+    const help = parseCommandLine(['ls', '--help'], { version: '1', columns: 72, now: NOW })
     assert.ok(help.kind === 'text')
     for (const line of help.text.split('\n')) assert.ok(line.length <= 72, line)
   })

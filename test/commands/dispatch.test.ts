@@ -17,6 +17,7 @@ const NO_BYTES = { fetchBlobs: 0, fetchBytes: 0, sharedBytes: 0, presentBytes: 0
 const NO_PLAN = { images: 0, failed: 0, ...NO_BYTES }
 const NO_TOTALS = { images: 0, pulled: 0, upToDate: 0, failed: 0, fetchedBlobs: 0, fetchedBytes: 0, elapsedMs: 0 }
 
+const START = { position: 0 }
 const NO_PINS = { changed: [], unchanged: [], failed: [] }
 const NONE = { count: 0, bytes: 0 }
 const NOTHING_RECLAIMED = {
@@ -53,6 +54,8 @@ function aCache(): Cache & { readonly calls: unknown[][] } {
     reclaim: (...call) => answer(NOTHING_RECLAIMED, 'reclaim', ...call),
     pin: (...call) => answer(NO_PINS, 'pin', ...call),
     unpin: (...call) => answer(NO_PINS, 'unpin', ...call),
+    diff: (...call) => answer({ from: START, to: START, added: [], removed: [], moved: [] }, 'diff', ...call),
+    restore: (...call) => answer({ restored: [], failed: [] }, 'restore', ...call),
     async *history(...call) {
       calls.push(['history', ...call])
       yield recorded
@@ -102,6 +105,7 @@ describe('dispatch', () => {
       [{ verb: 'import', sources: ['-'], prefix: 'p' }, ['import', ['-'], { prefix: 'p', signal }]],
       [{ verb: 'copy', references, to: 'd', force: true }, ['copy', references, { to: 'd', force: true, signal }]],
       [{ verb: 'ls' }, ['list', { signal }]],
+      [{ verb: 'ls', at: 7 }, ['list', { at: 7, signal }]],
       [{ verb: 'inspect', reference: 'a' }, ['inspect', 'a', { signal }]],
       [
         { verb: 'rm', references, publishedOnly: true, force: false },
@@ -111,7 +115,10 @@ describe('dispatch', () => {
       [{ verb: 'gc', keepBytes: 7, dryRun: true }, ['reclaim', { keepBytes: 7, dryRun: true, signal }]],
       [{ verb: 'pin', references }, ['pin', references, { signal }]],
       [{ verb: 'unpin', references }, ['unpin', references, { signal }]],
-      [{ verb: 'log', after: 7 }, ['history', { signal, after: 7 }]],
+      [{ verb: 'log', after: 7, since: 9, follow: true }, ['history', { after: 7, since: 9, follow: true, signal }]],
+      [{ verb: 'diff', from: 7 }, ['diff', 7, { signal }]],
+      [{ verb: 'diff', from: 7, to: 9 }, ['diff', 7, { to: 9, signal }]],
+      [{ verb: 'restore', references, at: 7 }, ['restore', references, { at: 7, signal }]],
       [{ verb: 'verify' }, ['verify', { signal }]],
     ]
     for (const [invocation, call] of cases) assert.deepEqual(await callOf(invocation), call)
@@ -133,7 +140,7 @@ describe('dispatch', () => {
   })
 
   it('streams the log as lines of text or of JSON', async () => {
-    const outcome = await dispatch(aCache(), { verb: 'log', after: 0 }, { signal })
+    const outcome = await dispatch(aCache(), { verb: 'log', after: 0, follow: false }, { signal })
     assert.ok(outcome.kind === 'stream')
     const collect = async (json: boolean): Promise<string[]> => {
       const lines: string[] = []

@@ -16,7 +16,7 @@ const aPush = (changes: Partial<PushedImage> = {}): PushedImage => ({
 
 describe('the words of push', () => {
   const invocationOf = (...argv: string[]): Invocation => {
-    const commandLine = parseCommandLine(argv, { version: '1.2.3' })
+    const commandLine = parseCommandLine(argv, { version: '1.2.3', now: 0 })
     return commandLine.kind === 'run' ? commandLine.invocation : assert.fail('text came back')
   }
 

@@ -5,11 +5,11 @@ import type { Invocation } from '../../src/commands/invocation.js'
 import { INPUT_FORMATS, isHearthError } from '../../src/index.js'
 
 function invocationOf(...argv: string[]): Invocation {
-  const commandLine = parseCommandLine(argv, { version: '1.2.3' })
+  const commandLine = parseCommandLine(argv, { version: '1.2.3', now: 0 })
   return commandLine.kind === 'run' ? commandLine.invocation : assert.fail('text came back')
 }
 function textOf(...argv: string[]): string {
-  const commandLine = parseCommandLine(argv, { version: '1.2.3', columns: 120 })
+  const commandLine = parseCommandLine(argv, { version: '1.2.3', columns: 120, now: 0 })
   return commandLine.kind === 'text' ? commandLine.text : assert.fail('a command came back')
 }
 const refused = (...argv: string[]) =>

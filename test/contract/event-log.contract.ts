@@ -194,6 +194,50 @@ export function eventLogContract(name: string, open: () => Promise<EventLog>): v
     )
   })
 
+  describe(`${name} keeps the EventLog contract: waiting`, () => {
+    it(
+      'says at once that the log is beyond a position',
+      withLog(async (log) => {
+        await log.append([blobRemoved('a'), blobRemoved('b')], 0)
+        await log.changed(0)
+        await log.changed(1)
+      }),
+    )
+
+    it(
+      'waits for an append, and keeps nobody from it',
+      withLog(async (log) => {
+        await log.append([blobRemoved('a')], 0)
+        let changed = false
+        const waiting = log.changed(1).then(() => {
+          changed = true
+        })
+        await log.hold(async () => undefined)
+        assert.equal(changed, false)
+        await log.append([blobRemoved('b')], 1)
+        await waiting
+      }),
+    )
+
+    it(
+      'ends with its signal',
+      withLog(async (log) => {
+        const controller = new AbortController()
+        const waiting = log.changed(0, { signal: controller.signal })
+        controller.abort()
+        await assert.rejects(waiting, (error) => isHearthError(error, 'ABORTED'))
+      }),
+    )
+
+    it('ends when the log is closed', async () => {
+      const log = await open()
+      const waiting = log.changed(0)
+      const ended = assert.rejects(waiting, (error) => isHearthError(error, 'ABORTED'))
+      await log.close()
+      await ended
+    })
+  })
+
   describe(`${name} keeps the EventLog contract: ending`, () => {
     it(
       'leaves the queue when the signal says so, and writes nothing',

@@ -255,6 +255,10 @@ class CountingLog implements EventLog {
     return this.#log.read(position)
   }
 
+  changed(position: number): Promise<void> {
+    return this.#log.changed(position)
+  }
+
   close(): Promise<void> {
     return this.#log.close()
   }

@@ -66,7 +66,7 @@ function pulledValue(image: BuiltImage, platforms: readonly string[]): Value {
  * @returns the exit code. @throws what the command throws.
  */
 export async function hearthHere(argv: readonly string[]): Promise<number> {
-  const commandLine = parseCommandLine(argv, { version: '0', columns: 80 })
+  const commandLine = parseCommandLine(argv, { version: '0', columns: 80, now: Date.now() })
   if (commandLine.kind !== 'run') throw new TypeError(commandLine.text)
   const cache = await openCache(commandLine.cache)
   try {
