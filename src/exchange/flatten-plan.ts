@@ -1,5 +1,5 @@
 import type { FolderFacts } from './flatten-entry.js'
-import { type FlattenTree, type Name, pathOf } from './flatten-tree.js'
+import { type FileNode, type FlattenTree, type FolderNode, type Name, pathOf } from './flatten-tree.js'
 
 /** A folder of the result; the path of the root is empty. */
 export interface PlannedFolder {
@@ -7,20 +7,17 @@ export interface PlannedFolder {
   readonly facts: FolderFacts
 }
 
-/** An entry of a layer that is still there after all layers, with each name that leads to it. */
-export interface Survivor {
-  /** Its number among the layer's entries. */
-  readonly entry: number
-  /** At least one; the first one gets the content. */
-  readonly names: readonly Name[]
-}
-
 export interface FlattenPlan {
   /** Each before what is in it. */
   readonly folders: readonly PlannedFolder[]
-  /** For each layer, in the order in which its entries stand. */
+  /** For each layer, in the order in which its entries stand: the names of those that are still there after all layers. */
   readonly layers: readonly (readonly Survivor[])[]
+  /** Further names of the same files. */
+  readonly links: ReadonlyMap<FileNode, readonly Name[]>
 }
+
+/** The name that gets the content. */
+export type Survivor = Name & { readonly node: FileNode }
 
 /**
  * Pure. What is written, in which order: folders first, sorted, so that nothing has to be made before it is described; then
@@ -28,28 +25,30 @@ export interface FlattenPlan {
  */
 export function planFlatten(tree: FlattenTree, layers: number): FlattenPlan {
   const folders: PlannedFolder[] = []
-  const names = new Map<Name['node'], Name[]>()
+  const survivors = Array.from({ length: layers }, (): Survivor[] => [])
+  const links = new Map<FileNode, Name[]>()
   // Most images leave it undescribed.
   if (tree.root.node.facts !== undefined) folders.push({ path: '', facts: tree.root.node.facts })
-  for (const name of namesBelow(tree.root)) {
+  for (const name of namesBelow(tree.root.node)) {
     const { node } = name
-    if (node.facts !== undefined) folders.push({ path: pathOf(name), facts: node.facts })
-    else if (names.has(node)) names.get(node)?.push(name)
-    else names.set(node, [name])
+    if (node.kind === 'folder') {
+      if (node.facts !== undefined) folders.push({ path: pathOf(name), facts: node.facts })
+      continue
+    }
+    const others = links.get(node)
+    if (others !== undefined) others.push(name)
+    else survivors[node.layer]?.push(name as Survivor)
+    if (others === undefined && node.isLinked) links.set(node, [])
   }
-  const survivors = Array.from({ length: layers }, (): Survivor[] => [])
-  for (const [{ place }, all] of names) {
-    if (place !== undefined) survivors[place.layer]?.push({ entry: place.entry, names: all })
-  }
-  for (const list of survivors) list.sort((a, b) => a.entry - b.entry)
-  return { folders, layers: survivors }
+  for (const list of survivors) list.sort((a, b) => a.node.entry - b.node.entry)
+  return { folders, layers: survivors, links }
 }
 
 /** Sorted by bytes within each folder; a folder comes before what is in it. No deeper than a path is long. */
-function* namesBelow(folder: Name): Generator<Name> {
-  const names = [...(folder.node.names?.values() ?? [])].sort((a, b) => (a.name < b.name ? -1 : 1))
+function* namesBelow(folder: FolderNode): Generator<Name> {
+  const names = [...folder.names.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
   for (const name of names) {
     yield name
-    if (name.node.kind === 'folder') yield* namesBelow(name)
+    if (name.node.kind === 'folder') yield* namesBelow(name.node)
   }
 }

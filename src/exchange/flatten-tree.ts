@@ -9,19 +9,24 @@ export interface EntryPlace {
   readonly entry: number
 }
 
-/** What a name leads to. Several names of one node are hard links of one another. */
-export interface Node {
-  readonly kind: 'folder' | 'symlink' | 'other'
-  /** Of a folder, as the newest entry that describes it says. Only the root may be without. */
-  facts?: FolderFacts
+export interface FolderNode {
+  readonly kind: 'folder'
+  readonly names: Map<string, Name>
+  /** As the newest entry that describes it says. Only the root may be without. */
+  facts: FolderFacts | undefined
+  /** The layer that has hidden here already what is below it. */
+  hiddenFor: number
+}
+
+/** Anything but a folder. There may be a million of these, and each says only where the rest is written. */
+export interface FileNode {
+  readonly kind: 'file'
+  readonly layer: number
+  readonly entry: number
   /** Of a symlink: where it leads. */
-  readonly target?: string
-  /** Of a folder. */
-  readonly names?: Map<string, Name>
-  /** Of all but folders: the entry that has the content. */
-  readonly place?: EntryPlace
-  /** Of a folder: the layer that has hidden here already what is below it. */
-  hiddenFor?: number
+  readonly target: string | undefined
+  /** Whether a hard link gave it another name: all of them may be gone since. */
+  isLinked: boolean
 }
 
 /** One name in a folder. */
@@ -29,7 +34,7 @@ export interface Name {
   readonly name: string
   /** The folder that it stands in; the root's own name stands in none. */
   readonly parent: Name | undefined
-  readonly node: Node
+  readonly node: FolderNode | FileNode
   /** The newest layer that has an entry here or below: what a layer has itself, its whiteouts do not hide. */
   layer: number
 }
@@ -45,7 +50,12 @@ const NAME_COST = 250
  * replaces what has its name unless both are folders, whiteouts hide what lower layers have.
  */
 export class FlattenTree {
-  readonly root: Name = { name: '', parent: undefined, node: folder(), layer: -1 }
+  readonly root: Name & { readonly node: FolderNode } = {
+    name: '',
+    parent: undefined,
+    node: folder(undefined),
+    layer: -1,
+  }
   readonly #maxBytes: number
   #bytes = 0
 
@@ -64,7 +74,7 @@ export class FlattenTree {
         this.#hideAll(this.#lookUp(path.parents), place.layer)
         break
       case 'whiteout':
-        this.#hide(this.#lookUp(path.parents)?.node.names?.get(path.name), place.layer)
+        this.#hide(childOf(this.#lookUp(path.parents), path.name), place.layer)
         break
       case 'entry':
         if (path.name === undefined) this.#describeRoot(header)
@@ -91,10 +101,10 @@ export class FlattenTree {
     return this.#add(parent, name, this.#nodeOf(header, place))
   }
 
-  #nodeOf(header: TarHeader, place: EntryPlace): Node {
+  #nodeOf(header: TarHeader, { layer, entry }: EntryPlace): FolderNode | FileNode {
     switch (header.type) {
       case TAR_TYPES.folder: {
-        const node = folder()
+        const node = folder(undefined)
         this.#describe(node, header)
         return node
       }
@@ -102,21 +112,21 @@ export class FlattenTree {
         return this.#linked(header)
       case TAR_TYPES.symlink:
         checkEntry(header)
-        return { kind: 'symlink', target: this.#targetOf(header), place }
+        return { kind: 'file', layer, entry, target: this.#targetOf(header), isLinked: false }
       default:
         checkEntry(header)
-        return { kind: 'other', place }
+        return { kind: 'file', layer, entry, target: undefined, isLinked: false }
     }
   }
 
   /** A link names its target from the root; only links before the last component are followed. */
-  #linked(header: TarHeader): Node {
+  #linked(header: TarHeader): FileNode {
     const components = parseLinkTarget(header)
-    const parent = this.#lookUp(components.slice(0, -1))
-    const target = parent?.node.names?.get(components.at(-1) ?? '')
+    const target = childOf(this.#lookUp(components.slice(0, -1)), components.at(-1) ?? '')
     const { linkName: name } = header
     if (target === undefined) throw layerInvalid('a hard link leads to nothing', { name })
     if (target.node.kind === 'folder') throw layerInvalid('a hard link leads to a folder', { name })
+    target.node.isLinked = true
     return target.node
   }
 
@@ -127,7 +137,7 @@ export class FlattenTree {
     return compact(linkName)
   }
 
-  #describe(node: Node, header: TarHeader): void {
+  #describe(node: FolderNode, header: TarHeader): void {
     checkEntry(header)
     node.facts = factsOf(header)
     for (const [key, value] of node.facts.pax) this.#count(key.length + value.length)
@@ -136,9 +146,9 @@ export class FlattenTree {
   /** The folder of that path, with what is missing of it. */
   #ensureFolder(components: readonly string[]): Name {
     const steps = this.#follow(components)
-    let at = this.root
+    let at: Name = this.root
     for (const { name, found } of steps) {
-      at = found ?? this.#add(at, name, { ...folder(), facts: impliedIn(at.node.facts) })
+      at = found ?? this.#add(at, name, folder(impliedIn(factsIn(at))))
       if (at.node.kind !== 'folder') throw layerInvalid('an entry lies in what is no folder', { name: pathOf(at) })
     }
     return at
@@ -162,7 +172,7 @@ export class FlattenTree {
         continue
       }
       const found = childOf(steps.length === 0 ? this.root : steps.at(-1)?.found, name)
-      const target = found?.node.target
+      const target = found?.node.kind === 'file' ? found.node.target : undefined
       if (target === undefined) {
         steps.push({ name, found })
         continue
@@ -185,21 +195,23 @@ export class FlattenTree {
   /** Once for each folder and layer: nothing of the layers below can come back. */
   #hideAll(name: Name | undefined, layer: number): void {
     const { node } = name ?? {}
-    if (node?.names === undefined || node.hiddenFor === layer) return
+    if (node?.kind !== 'folder' || node.hiddenFor === layer) return
     node.hiddenFor = layer
     for (const child of node.names.values()) this.#hide(child, layer)
   }
 
-  #add(parent: Name, name: string, node: Node): Name {
+  #add(parent: Name, name: string, node: FolderNode | FileNode): Name {
     this.#count(NAME_COST + name.length)
     const added: Name = { name: compact(name), parent, node, layer: -1 }
-    parent.node.names?.set(added.name, added)
+    if (parent.node.kind === 'folder') parent.node.names.set(added.name, added)
     return added
   }
 
   /** What a folder held stays counted: going through it would take longer than it is worth. */
   #drop(name: Name | undefined): void {
-    if (name?.parent?.node.names?.delete(name.name)) this.#bytes -= NAME_COST + name.name.length
+    const { node } = name?.parent ?? {}
+    if (name === undefined || node?.kind !== 'folder') return
+    if (node.names.delete(name.name)) this.#bytes -= NAME_COST + name.name.length
   }
 
   #count(bytes: number): void {
@@ -221,15 +233,19 @@ export function pathOf(name: Name): string {
 }
 
 function childOf(parent: Name | undefined, name: string): Name | undefined {
-  return parent?.node.names?.get(name)
+  return parent?.node.kind === 'folder' ? parent.node.names.get(name) : undefined
 }
 
 function touch(name: Name, layer: number): void {
   for (let at: Name | undefined = name; at !== undefined && at.layer !== layer; at = at.parent) at.layer = layer
 }
 
-function folder(): Node {
-  return { kind: 'folder', names: new Map() }
+function factsIn({ node }: Name): FolderFacts | undefined {
+  return node.kind === 'folder' ? node.facts : undefined
+}
+
+function folder(facts: FolderFacts | undefined): FolderNode {
+  return { kind: 'folder', names: new Map(), facts, hiddenFor: -1 }
 }
 
 /** V8 keeps a whole path in memory for the sake of a long piece of it; a copy lets the path go. */

@@ -40,7 +40,7 @@ export async function flatten(
   const plan = await survey(layers, limits)
   const writer = new TarWriter(sink)
   for (const { path, facts } of plan.folders) await writer.add(folderHeader(path, facts))
-  const output: Output = { writer, left: limits.maxBytes }
+  const output: Output = { writer, links: plan.links, left: limits.maxBytes }
   for (const [at, survivors] of plan.layers.entries()) {
     const layer = layers[at]
     if (layer !== undefined && survivors.length > 0) await writeLayer(layer, survivors, output)
@@ -107,6 +107,7 @@ async function surveyLayer(
 
 interface Output {
   readonly writer: TarWriter
+  readonly links: FlattenPlan['links']
   /** How much more may be written. */
   left: number
 }
@@ -120,7 +121,7 @@ async function writeLayer(readable: ReadableLayer, survivors: readonly Survivor[
     // To the end, although the last survivor may come early: only then the blob is known to be what it was before.
     for await (const read of readTar(layerTar(layer, source, { limits }), TAR_LIMITS)) {
       const survivor = survivors[next]
-      if (survivor?.entry === entry) {
+      if (survivor?.node.entry === entry) {
         await writeEntry(read, survivor, output)
         next += 1
       }
@@ -131,12 +132,12 @@ async function writeLayer(readable: ReadableLayer, survivors: readonly Survivor[
   }
 }
 
-async function writeEntry({ header, content }: TarEntry, { names }: Survivor, output: Output): Promise<void> {
+async function writeEntry({ header, content }: TarEntry, survivor: Survivor, output: Output): Promise<void> {
   const sparse = isSparse(header)
   const plain = sparse ? plainHeader(header) : header
   output.left -= plain.size
   if (output.left < 0) throw layerTooLarge('the file system has more bytes than are allowed')
-  const [path = '', ...others] = names.map(pathOf)
+  const path = pathOf(survivor)
   await output.writer.add(fileHeader(path, plain), sparse ? expandSparse(header, content) : content)
-  for (const other of others) await output.writer.add(hardLink(other, path))
+  for (const other of output.links.get(survivor.node) ?? []) await output.writer.add(hardLink(pathOf(other), path))
 }

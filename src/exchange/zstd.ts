@@ -58,7 +58,10 @@ export async function* decodeInScript(pieces: AsyncIterable<ZstdPiece>): Bytes {
   const decoder = new Decompress((chunk) => ready.push(chunk))
   let sinceTurn = 0
   for await (const { bytes, last } of pieces) {
-    decode(() => decoder.push(bytes))
+    // In two parts: of each input that ends with a block, fzstd keeps an empty view until one comes that does not. So it would
+    // keep all the layer.
+    decode(() => decoder.push(bytes.subarray(0, -1)))
+    decode(() => decoder.push(bytes.subarray(-1)))
     // A frame too short for it to have begun.
     if (last) decode(() => decoder.push(new Uint8Array(), true))
     for (const chunk of ready.splice(0)) {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { describe, it } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { isHearthError } from '../../src/errors.js'
 import { bytesOf, collectBytes } from '../../src/exchange/bytes.js'
 import { decodeInScript, unzstd } from '../../src/exchange/zstd.js'
@@ -17,6 +19,17 @@ async function* chunked(bytes: Uint8Array, size: number) {
     const length = Math.min(size, bytes.length - at)
     buffer.set(bytes.subarray(at, at + length))
     yield buffer.subarray(0, length)
+  }
+}
+
+/** A frame of blocks of 128 KiB, none of which is in memory before its turn. */
+async function* longFrame(blocks: number) {
+  yield aZstdFrame([]).subarray(0, 6)
+  for (let at = 1; at <= blocks; at++) {
+    // The last block of a frame alone says so.
+    const block = aZstdFrame([{ raw: Buffer.alloc(128 * 1024, at) }]).subarray(6)
+    if (at < blocks) block[0] = (block[0] ?? 0) & 0xfe
+    yield block
   }
 }
 
@@ -115,5 +128,25 @@ for (const [name, decode] of DECODERS) {
 describe('a zstd stream of nothing', () => {
   it('is empty', async () => {
     assert.equal((await collectBytes(unzstd(bytesOf()), 0, () => new Error('large'))).length, 0)
+  })
+})
+
+describe('the decoder in JavaScript, on a long stream', () => {
+  it('keeps nothing of what has passed', async () => {
+    setFlagsFromString('--expose-gc')
+    const collectGarbage: () => void = runInNewContext('gc')
+    const usedAfter = async (blocks: number): Promise<number> => {
+      let used = 0
+      let left = blocks
+      for await (const _ of unzstd(longFrame(blocks), decodeInScript)) {
+        if (--left > 0) continue
+        collectGarbage()
+        used = process.memoryUsage().arrayBuffers
+      }
+      return used
+    }
+    const few = await usedAfter(10)
+    const many = await usedAfter(500)
+    assert.ok(many - few < 16 * 1024 * 1024, `${few} bytes, and then ${many}`)
   })
 })
