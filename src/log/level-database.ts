@@ -6,7 +6,7 @@ import { FORMAT_FILE, LOG_FOLDER } from '../oci/image-layout.js'
 import { errnoOf, storeFailure } from './fs-failure.js'
 import { syncFolder } from './fs-sync-folder.js'
 import { EMPTY_SUMMARY, HIGHEST_KEY, LOWEST_KEY, sealSummary } from './level-format.js'
-import { checkReadable } from './level-preflight.js'
+import { readWriteAheadLogs, restoreLost } from './level-wal-guard.js'
 import { logCorrupt } from './record.js'
 
 export type Database = Level<string, string>
@@ -23,7 +23,7 @@ export async function openDatabase(root: string): Promise<Database> {
   const folder = join(root, LOG_FOLDER)
   // LevelDB would leave its LOCK and LOG files behind in a folder without a database.
   if (!(await exists(join(folder, 'CURRENT')))) throw await missing(root)
-  await checkReadable(folder)
+  const logs = await readWriteAheadLogs(folder)
   const database: Database = new Level(folder, { ...ENCODING, createIfMissing: false })
   try {
     await database.open()
@@ -33,6 +33,7 @@ export async function openDatabase(root: string): Promise<Database> {
   try {
     // Opening begins a new log file and a new manifest, and LevelDB fsyncs neither's name in every case.
     await syncFolder(folder)
+    await restoreLost(database, logs)
   } catch (error) {
     await database.close()
     throw error
