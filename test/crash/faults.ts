@@ -61,9 +61,10 @@ export async function faults(options: CrashOptions): Promise<number> {
 
 async function everyFault(world: World, { only = '', seed }: CrashOptions): Promise<readonly Fault[]> {
   const random = new Random(seed)
+  const [name = '', call = ''] = only.split(':')
   const found: Fault[] = []
   for (const scenario of await scenarios(world)) {
-    if (!scenario.name.includes(only)) continue
+    if (!scenario.name.includes(name)) continue
     const [root, trace] = [world.path('cache'), world.path('trace')]
     const history = await historyOf(scenario, root)
     copyFolder(scenario.template, root)
@@ -71,6 +72,7 @@ async function everyFault(world: World, { only = '', seed }: CrashOptions): Prom
     const calls = callsIn(trace).filter(({ rest }) => rest.includes(root))
     const distinct = new Map(calls.map((call) => [`${call.syscall} ${call.nth}`, call]))
     for (const { syscall, nth } of distinct.values()) {
+      if (!syscall.includes(call)) continue
       for (const errno of ERRORS[syscall] ?? []) {
         const when = random.chance(0.3) ? `${nth}+` : `${nth}`
         found.push({ scenario, syscall, when, errno, history })
