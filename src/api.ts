@@ -29,6 +29,8 @@ export interface PullOptions extends SignalOptions {
   readonly platforms?: readonly string[]
   /** Default `missing`. */
   readonly pull?: PullPolicy
+  /** Also what refers to the images: signatures, attestations, bills of materials. Asks the registry for them each time. */
+  readonly referrers?: boolean
   readonly onProgress?: OnProgress
 }
 
@@ -52,6 +54,8 @@ export interface WarmPlanOptions extends InputOptions {
 export interface WarmOptions extends WarmPlanOptions {
   /** The first failure ends the others with ABORTED. Default: each image for itself. */
   readonly failFast?: boolean
+  /** As in `pull`. */
+  readonly referrers?: boolean
   readonly onProgress?: OnProgress
 }
 
@@ -69,6 +73,8 @@ export interface PushOptions extends SignalOptions {
   readonly platform?: string
   /** Also a tag for each platform of an index, `TAG-amd64`, as LinuxKit has them. */
   readonly archTags?: boolean
+  /** Also what the cache has that refers to the image. Default true. */
+  readonly referrers?: boolean
   /** Give the image a name that stands for another one. Default: refuse. */
   readonly override?: boolean
   readonly onProgress?: (event: PushProgress) => void

@@ -36,6 +36,7 @@ export type { Moment } from './history/state-at.js'
 export type {
   EvictedReference,
   InspectedNode,
+  InspectedReferrer,
   Inspection,
   ListedReference,
   PinReport,

@@ -24,7 +24,7 @@ export async function inspectIn(parts: CacheParts, reference: string, { signal }
   const name = findReference(reference, new Map([...roots].map(([key, { digest }]) => [key, digest])))
   const root = roots.get(name)
   if (root === undefined) throw new HearthError('REFERENCE_UNKNOWN', `${reference} is not in the cache`, { reference })
-  const inspection = await inspectImage(name, root, { blobs, ...(signal && { signal }) })
+  const inspection = await inspectImage(name, root, { blobs, entries, ...(signal && { signal }) })
   await (await parts.uses()).touch([name])
   return inspection
 }

@@ -11,10 +11,11 @@ export async function pullInto(
 ): Promise<PullReport> {
   const { parseWanted } = await import('../pull/platforms.js')
   const { pull } = await import('../pull/pull.js')
-  const { platforms = [], pull: policy = 'missing', failFast = false, onProgress = () => {}, signal } = options
+  const { platforms = [], pull: policy = 'missing', failFast = false, referrers = false, signal } = options
+  const { onProgress = () => {} } = options
   const wanted = parseWanted(platforms, parts.host)
   const strict = platforms.length > 0
-  const request = { references, wanted, strict, policy, failFast, onProgress, ...(signal && { signal }) }
+  const request = { references, wanted, strict, policy, failFast, referrers, onProgress, ...(signal && { signal }) }
   return await withPull(parts, async (deps) => {
     const report = await pull(request, deps)
     // Before the leases end: a collector that comes now sees the one or the other.

@@ -8,13 +8,14 @@ import type { CacheParts } from './cache-parts.js'
 export async function pushFrom(
   parts: CacheParts,
   references: readonly string[],
-  { platform, remoteName, archTags = false, override = false, onProgress = () => {}, signal }: PushOptions,
+  { platform, remoteName, archTags = false, override = false, referrers = true, ...options }: PushOptions,
 ): Promise<PushReport> {
   const { push } = await import('../exchange/push.js')
   const { Turns } = await import('../pull/turns.js')
   const { parsePlatform } = await import('../oci/platform.js')
   const { parseIndexFile } = await import('../materialise/image-index.js')
-  const { blobs, index, options } = parts
+  const { onProgress = () => {}, signal } = options
+  const { blobs, index } = parts
   const bytes = await index.read()
   const leases = await leasesOf(parts)
   try {
@@ -24,6 +25,7 @@ export async function pushFrom(
         references,
         archTags,
         override,
+        referrers,
         onProgress,
         signal: signal ?? new AbortController().signal,
         ...(remoteName !== undefined && { remoteName }),
@@ -32,8 +34,8 @@ export async function pushFrom(
       {
         blobs,
         entries: bytes === undefined ? [] : parseIndexFile(bytes),
-        uploads: (await parts.registry()).uploads,
-        turns: new Turns({ width: options.jobs, retry: options.retry }),
+        registry: await parts.registry(),
+        turns: new Turns({ width: parts.options.jobs, retry: parts.options.retry }),
         ...(leases && { leases: { lease: (digests) => leaseIfWritable(leases, digests) } }),
       },
     )

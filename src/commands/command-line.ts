@@ -65,13 +65,15 @@ function addCommands(
     .argument('<reference...>', 'images: alpine, redis:7, ghcr.io/owner/name@sha256:…')
     .option('--platform <os/arch[/variant]>', "instead of this machine's; repeatable, or all", collectList)
     .addOption(new Option('--pull [policy]', 'when to ask the registry').choices(PULL_POLICIES))
+    .option('--referrers', 'also signatures, attestations and bills of materials')
     .addHelpText('after', PULL_HELP)
-    .action((references, { platform, pull }) =>
+    .action((references, { platform, pull, referrers }) =>
       found({
         verb: 'pull',
         references,
         ...(platform !== undefined && { platforms: platform }),
         ...(pull !== undefined && pull !== true && { pull }),
+        ...(referrers && { referrers }),
       }),
     )
   addWarmCommands(program, found)

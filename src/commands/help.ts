@@ -5,6 +5,7 @@ Examples:
   hearth pull --platform linux/arm64 alpine      another one; repeatable, or: all
   hearth pull --pull newer alpine                one request tells whether the tag has moved
   hearth --cache /var/cache/images ls --json     common options stand before or after the command
+  hearth pull --referrers alpine                 also signatures, attestations, bills of materials
   hearth pull --mirror https://mirror.example.com alpine
   hearth pull --tls-verify registry.lan:5000=false registry.lan:5000/app:1
   hearth warm -f compose.yml -f images.txt       everything that files name, as one job
@@ -15,7 +16,7 @@ Examples:
 Results go to standard output, progress and messages to standard error. With --json they are one document:
   pull {results}, warm {results, totals}, warm --dry-run {images, totals},
   lock {lock, written, changes, failures}, export {format, images, blobs, bytes}, import {results}, copy {images, blobs, bytes},
-  push {results}, ls {references}, inspect {reference, root, totalBytes, presentBytes},
+  push {results}, ls {references}, inspect {reference, root, totalBytes, presentBytes, referrers},
   rm and clean {removed, kept, removedBlobs, freedBytes},
   gc {dryRun, evicted, removed, removedBlobs, freedBytes, keptBlobs, keptBytes, overBudgetBytes},
   pin and unpin {changed, unchanged, failed}, diff {from, to, added, removed, moved}, restore {restored, failed},

@@ -12,7 +12,7 @@ export async function inspect(cache: Cache, reference: string, options: InspectO
 
 /** The image as a tree: kind and platform, digest, size, whether it is present, media type. */
 export function renderInspection(inspection: Inspection): DocumentOutcome {
-  const { reference, root, presentBytes, totalBytes } = inspection
+  const { reference, root, presentBytes, totalBytes, referrers } = inspection
   return {
     kind: 'document',
     document: inspection,
@@ -20,10 +20,18 @@ export function renderInspection(inspection: Inspection): DocumentOutcome {
       printable(reference),
       ...table(rowsOf(root, '', ''), [2]),
       `${formatBytes(presentBytes)} of ${formatBytes(totalBytes)} present`,
+      ...referrerLines(referrers),
     ],
     problems: [],
     exitCode: 0,
   }
+}
+
+/** `referred to by @sha256:… (application/vnd.example.sbom)`. */
+function referrerLines(referrers: Inspection['referrers']): string[] {
+  return referrers.map(({ reference, artifactType, mediaType }) => {
+    return printable(`referred to by ${reference} (${artifactType ?? mediaType})`)
+  })
 }
 
 /** @param own prefix of this node's line; @param below prefix of its children's lines. */

@@ -7,6 +7,7 @@ export type Invocation =
       readonly references: readonly string[]
       readonly platforms?: readonly string[]
       readonly pull?: PullPolicy
+      readonly referrers?: boolean
     }
   | {
       readonly verb: 'warm'
@@ -16,6 +17,7 @@ export type Invocation =
       readonly platforms?: readonly string[]
       readonly pull?: PullPolicy
       readonly locked?: string
+      readonly referrers?: boolean
       readonly failFast: boolean
       readonly dryRun: boolean
     }
@@ -41,6 +43,7 @@ export type Invocation =
       readonly remoteName?: string
       readonly platform?: string
       readonly archTags: boolean
+      readonly referrers?: boolean
       readonly override: boolean
     }
   | {

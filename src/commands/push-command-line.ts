@@ -15,9 +15,10 @@ export function addPushCommand(
     .option('--remote-name <name>', 'the full name that the image gets, in place of its own')
     .option('--platform <os/arch[/variant]>', 'this one alone, as a plain image; or all (default: all)')
     .option('--with-arch-tags', 'also a tag for each platform: NAME-amd64, NAME-arm64')
+    .option('--no-referrers', 'without the signatures, attestations and bills of materials that the cache has of them')
     .option('--override', 'replace another image that has the name in the registry')
     .addHelpText('after', PUSH_HELP)
-    .action((references, { remoteName, platform, withArchTags = false, override = false }) => {
+    .action((references, { remoteName, platform, withArchTags = false, override = false, referrers }) => {
       if (remoteName !== undefined && references.length > 1) {
         throw new HearthError('USAGE', '--remote-name is for one image')
       }
@@ -26,6 +27,7 @@ export function addPushCommand(
         references,
         archTags: withArchTags,
         override,
+        ...(referrers ? {} : { referrers }),
         ...(remoteName !== undefined && { remoteName }),
         ...(platform !== undefined && { platform }),
       })

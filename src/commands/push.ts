@@ -26,8 +26,15 @@ export function renderPush(report: PushReport): DocumentOutcome {
   }
 }
 
-function rowsOf({ remote, digest, tags, changed, ...sent }: PushedImage): string[][] {
-  return [[remote, digest, changed ? sentText(sent) : 'up to date'], ...tags.map((tag) => [tag, '', ''])]
+function rowsOf({ remote, digest, tags, changed, referrers, ...sent }: PushedImage): string[][] {
+  return [
+    [remote, digest, (changed ? sentText(sent) : 'up to date') + withText(referrers)],
+    ...tags.map((tag) => [tag, '', '']),
+  ]
+}
+
+function withText(referrers: number): string {
+  return referrers === 0 ? '' : `, with ${count(referrers, 'referrer')}`
 }
 
 /** `3 blobs sent (1.2 MiB), 2 mounted, 1 there already`. */

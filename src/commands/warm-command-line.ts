@@ -20,10 +20,11 @@ export function addWarmCommands(
     .option('--platform <os/arch[/variant]>', 'where a file says nothing: as for pull', collectList)
     .addOption(new Option('--pull [policy]', 'when to ask the registry, as for pull').choices(PULL_POLICIES))
     .option('--locked <lock>', 'pull exactly the digests in this lock file')
+    .option('--referrers', 'also signatures, attestations and bills of materials')
     .option('--fail-fast', 'stop at the first failure')
     .option('--dry-run', 'show what would be fetched; fetch nothing, write nothing')
     .addHelpText('after', WARM_HELP)
-    .action((references, { file, format, platform, pull, locked, failFast = false, dryRun = false }) => {
+    .action((references, { file, format, platform, pull, locked, referrers, failFast = false, dryRun = false }) => {
       if (references.length === 0 && file === undefined && locked === undefined) {
         throw new HearthError('USAGE', 'name images, files (-f) or a lock file (--locked)')
       }
@@ -37,6 +38,7 @@ export function addWarmCommands(
         ...(platform !== undefined && { platforms: platform }),
         ...(pull !== undefined && pull !== true && { pull }),
         ...(locked !== undefined && { locked }),
+        ...(referrers && { referrers }),
       })
     })
   program

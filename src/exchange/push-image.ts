@@ -6,7 +6,8 @@ import { MAX_MANIFEST_BYTES } from '../oci/manifest.js'
 import type { Platform } from '../oci/platform.js'
 import { formatReference, type Reference, repositoryName } from '../oci/reference.js'
 import type { Turns } from '../pull/turns.js'
-import type { Uploads } from '../registry/uploads.js'
+import type { Registry } from '../registry/registry.js'
+import type { PublishAnswer } from '../registry/uploads.js'
 import type { PushedBlobs } from './push-blobs.js'
 import { type PushPlan, planPush } from './push-plan.js'
 import type { PushedImage } from './push-report.js'
@@ -15,7 +16,7 @@ import { type BlobOutcome, BlobUploader } from './upload-blob.js'
 
 export interface PushImageDeps {
   readonly blobs: Pick<BlobStore, 'read' | 'stat' | 'stream'>
-  readonly uploads: Uploads
+  readonly registry: Pick<Registry, 'uploads' | 'manifest'>
   readonly turns: Turns
   readonly pushed: PushedBlobs
   /** Absent where nobody of us ever removes anything: a cache that hearth has not written to. */
@@ -52,7 +53,7 @@ export async function pushImage(
   to: Reference,
   deps: PushImageDeps,
   options: PushImageOptions,
-): Promise<Omit<PushedImage, 'ok' | 'requested' | 'reference'>> {
+): Promise<PushOutcome> {
   // Before it is looked at: a removal must not take what was just found to be there.
   await deps.leases?.lease([root.digest])
   const { signal } = options
@@ -67,23 +68,38 @@ export async function pushImage(
   }
   const target = { ...to, ...(to.tag === undefined && { digest: plan.root.digest }) }
   const tags = to.tag === undefined ? [] : names.slice(0, -1).map(({ name }) => `${repositoryName(to)}:${name}`)
-  return { remote: formatReference(target), digest: plan.root.digest, tags, ...sent, changed: missing.length > 0 }
+  return { remote: formatReference(target), root: plan.root, tags, sent, changed: missing.length > 0 }
 }
 
-type Sent = Pick<PushedImage, 'uploadedBlobs' | 'uploadedBytes' | 'mountedBlobs' | 'presentBlobs'>
+export interface PushOutcome extends Pick<PushedImage, 'remote' | 'tags' | 'changed'> {
+  /** What the name stands for now. */
+  readonly root: Descriptor
+  readonly sent: Sent
+}
 
-const NOTHING: Sent = { uploadedBlobs: 0, uploadedBytes: 0, mountedBlobs: 0, presentBlobs: 0 }
+export type Sent = Pick<PushedImage, 'uploadedBlobs' | 'uploadedBytes' | 'mountedBlobs' | 'presentBlobs'>
+
+export const NOTHING: Sent = { uploadedBlobs: 0, uploadedBytes: 0, mountedBlobs: 0, presentBlobs: 0 }
+
+export function sumOf(a: Sent, b: Sent): Sent {
+  return {
+    uploadedBlobs: a.uploadedBlobs + b.uploadedBlobs,
+    uploadedBytes: a.uploadedBytes + b.uploadedBytes,
+    mountedBlobs: a.mountedBlobs + b.mountedBlobs,
+    presentBlobs: a.presentBlobs + b.presentBlobs,
+  }
+}
 
 /** The names that do not stand for this image yet. @throws HearthError REFERENCE_EXISTS for one that stands for another. */
-async function namesToSet(
+export async function namesToSet(
   to: Reference,
   names: readonly PushedName[],
   deps: PushImageDeps,
-  { override, signal }: PushImageOptions,
+  { override, signal }: Pick<PushImageOptions, 'override' | 'signal'>,
 ): Promise<readonly PushedName[]> {
   const missing: PushedName[] = []
   for (const { name, descriptor } of names) {
-    const current = await inTurn(to, deps, signal, (own) => deps.uploads.current(to, name, { signal: own }))
+    const current = await inTurn(to, deps, signal, (own) => deps.registry.uploads.current(to, name, { signal: own }))
     if (current?.digest === descriptor.digest) continue
     if (current !== undefined && !override)
       throw exists(to, name, { expected: descriptor.digest, actual: current.digest })
@@ -103,7 +119,12 @@ function exists(
 }
 
 /** Blobs first, all at once as far as the lane lets them; then manifests, each after what it points at. */
-async function pushContent(to: Reference, plan: PushPlan, deps: PushImageDeps, signal: AbortSignal): Promise<Sent> {
+export async function pushContent(
+  to: Reference,
+  plan: PushPlan,
+  deps: PushImageDeps,
+  signal: AbortSignal,
+): Promise<Sent> {
   deps.onPlanned(plan.leaves)
   const others = new AbortController()
   const linked = AbortSignal.any([signal, others.signal])
@@ -147,7 +168,8 @@ async function pushBlob(
   const mountFrom = () => deps.pushed.elsewhere(to, digest)
   const onBytes = (bytes: number) => deps.onBytes(digest, bytes)
   const outcome = await deps.pushed.once(to, digest, async () => {
-    const uploader = new BlobUploader({ to, blob, mountFrom, onBytes }, deps)
+    const { blobs, registry } = deps
+    const uploader = new BlobUploader({ to, blob, mountFrom, onBytes }, { blobs, uploads: registry.uploads })
     let furthest = 0
     const progressed = (): boolean => {
       const did = uploader.confirmed - furthest >= PROGRESS_BYTES
@@ -162,18 +184,18 @@ async function pushBlob(
   return outcome
 }
 
-async function publish(
+export async function publish(
   to: Reference,
   { name, descriptor }: PushedName,
   deps: PushImageDeps,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<PublishAnswer> {
   const bytes = await deps.blobs.read(descriptor.digest, { maxBytes: MAX_MANIFEST_BYTES })
   const manifest = { mediaType: descriptor.mediaType, bytes }
-  await inTurn(to, deps, signal, (own) => deps.uploads.publish(to, name, { manifest, signal: own }))
+  return await inTurn(to, deps, signal, (own) => deps.registry.uploads.publish(to, name, { manifest, signal: own }))
 }
 
-function inTurn<T>(
+export function inTurn<T>(
   { registry }: Reference,
   deps: PushImageDeps,
   signal: AbortSignal,

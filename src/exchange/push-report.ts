@@ -19,6 +19,8 @@ export interface PushedImage {
   readonly uploadedBytes: number
   readonly mountedBlobs: number
   readonly presentBlobs: number
+  /** What refers to the image, and went with it. */
+  readonly referrers: number
   /** Some name stands for another digest than before. */
   readonly changed: boolean
 }

@@ -1,12 +1,14 @@
 import { toFailure } from '../errors.js'
-import { contentReader } from '../inventory/closure.js'
+import { contentReader, type ReadContent } from '../inventory/closure.js'
 import { findReference } from '../inventory/find-reference.js'
 import { inLanes } from '../inventory/lanes.js'
+import { findReferrers } from '../inventory/referrers.js'
 import type { IndexEntry } from '../log/decide.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Platform } from '../oci/platform.js'
 import { PushedBlobs } from './push-blobs.js'
-import { type PushImageDeps, pushImage } from './push-image.js'
+import { type PushImageDeps, pushImage, sumOf } from './push-image.js'
+import { pushReferrers } from './push-referrers.js'
 import type { PushProgress, PushReport, PushResult } from './push-report.js'
 import { targetOf } from './push-target.js'
 
@@ -19,11 +21,13 @@ export interface PushRequest {
   readonly platform?: Platform
   readonly archTags: boolean
   readonly override: boolean
+  /** Also what refers to the images. */
+  readonly referrers: boolean
   readonly onProgress: (event: PushProgress) => void
   readonly signal: AbortSignal
 }
 
-export interface PushDeps extends Pick<PushImageDeps, 'blobs' | 'uploads' | 'turns' | 'leases'> {
+export interface PushDeps extends Pick<PushImageDeps, 'blobs' | 'registry' | 'turns' | 'leases'> {
   /** What index.json names. */
   readonly entries: readonly IndexEntry[]
 }
@@ -40,9 +44,10 @@ export async function push(request: PushRequest, deps: PushDeps): Promise<PushRe
   const { references, signal } = request
   const results = new Map<number, PushResult>()
   const totals = new Totals(request.onProgress)
-  const pushed = new PushedBlobs(deps.entries, contentReader(deps.blobs))
+  const read = contentReader(deps.blobs)
+  const pushed = new PushedBlobs(deps.entries, read)
   const one = async ([place, requested]: readonly [number, string]): Promise<void> => {
-    results.set(place, await pushOne(requested, request, { ...deps, pushed, totals }))
+    results.set(place, await pushOne(requested, request, { ...deps, pushed, totals, read }))
   }
   try {
     await inLanes(references.entries(), one, { lanes: IMAGES_AT_ONCE, signal })
@@ -54,10 +59,10 @@ export async function push(request: PushRequest, deps: PushDeps): Promise<PushRe
 
 async function pushOne(
   requested: string,
-  { remoteName, platform, archTags, override, signal, onProgress }: PushRequest,
-  deps: PushDeps & { readonly pushed: PushedBlobs; readonly totals: Totals },
+  { remoteName, platform, archTags, override, referrers, signal, onProgress }: PushRequest,
+  deps: PushDeps & { readonly pushed: PushedBlobs; readonly totals: Totals; readonly read: ReadContent },
 ): Promise<PushResult> {
-  const { entries, totals, ...parts } = deps
+  const { entries, totals, read, ...parts } = deps
   let reference: string | undefined
   try {
     const roots = new Map<string, Descriptor>(entries.map((entry) => [entry.reference, entry.descriptor]))
@@ -72,8 +77,12 @@ async function pushOne(
       onBlob: () => totals.finished(),
       onRetry: (retry) => onProgress({ type: 'push-retry', image, ...retry }),
     }
-    const outcome = await pushImage(roots.get(reference) as Descriptor, to, imageDeps, options)
-    return { ok: true, requested, reference, ...outcome }
+    const root = roots.get(reference) as Descriptor
+    const { root: pushed, sent, ...outcome } = await pushImage(root, to, imageDeps, options)
+    const held = referrers ? await findReferrers(pushed, entries, read) : []
+    const more = await pushReferrers(held, to, imageDeps, options)
+    const counts = { referrers: held.length, ...sumOf(sent, more) }
+    return { ok: true, requested, reference, ...outcome, digest: pushed.digest, ...counts }
   } catch (error) {
     const failure = toFailure(error)
     if (signal.aborted) throw error

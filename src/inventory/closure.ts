@@ -101,6 +101,8 @@ export interface Closure {
   readonly digests: ReadonlySet<Digest>
   /** Indexes and manifests without a blob: those of other platforms in a sparse index, or something was lost. */
   readonly absent: readonly Digest[]
+  /** What the root itself refers to. Not a part of it. */
+  readonly subject?: Digest
   /** Why the closure may be larger than `digests`; absent when all that is present could be read. */
   readonly damage?: Failure
 }
@@ -110,9 +112,13 @@ export async function closureOf(root: Descriptor, read: ReadContent, signal?: Ab
   const digests = new Set<Digest>([root.digest])
   const absent: Digest[] = []
   let damage: Failure | undefined
+  let subject: Digest | undefined
   try {
-    for await (const { descriptor, content } of walkImage(root, read, { ...(signal && { signal }) })) {
+    for await (const { descriptor, content, depth } of walkImage(root, read, { ...(signal && { signal }) })) {
       digests.add(descriptor.digest)
+      if (depth === 0 && content?.state === 'read' && content.parsed.kind !== 'opaque') {
+        subject = content.parsed.subject?.digest
+      }
       if (content?.state === 'absent') absent.push(descriptor.digest)
       if (content?.state === 'damaged') damage ??= content.failure
     }
@@ -120,7 +126,7 @@ export async function closureOf(root: Descriptor, read: ReadContent, signal?: Ab
     if (!isHearthError(error, 'MANIFEST_TOO_LARGE')) throw error
     damage ??= toFailure(error)
   }
-  return { digests, absent, ...(damage && { damage }) }
+  return { digests, absent, ...(subject && { subject }), ...(damage && { damage }) }
 }
 
 async function readContent(blobs: Pick<BlobStore, 'read'>, { digest, mediaType }: Descriptor): Promise<Content> {

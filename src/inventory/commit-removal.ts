@@ -4,6 +4,7 @@ import type { Digest } from '../oci/digest.js'
 import { contentReader } from './closure.js'
 import { type FinishDeps, finishRemovals, type RemovedBlobs } from './finish-removals.js'
 import { throwIfAborted } from './lanes.js'
+import { withReferrers } from './referrers.js'
 import { decideRemoval, type RemovalView, type Snapshot, type Surroundings } from './removal-plan.js'
 import { findLeftovers, lookAround, readSnapshot } from './surroundings.js'
 
@@ -121,7 +122,7 @@ async function commitAt(
 
 /** What a wish comes to, on what is true at one moment. */
 export async function decide(view: RemovalView, { choose, evicts = false }: Wish) {
-  const chosen = await choose(view)
+  const chosen = withReferrers(await choose(view), view)
   const decision = decideRemoval({ ...view, names: chosen, evicts })
   if (decision.blocked === undefined || !evicts) return { names: [...chosen], ...decision }
   return { names: [], ...decideRemoval({ ...view, names: new Set(), evicts }), blocked: decision.blocked }

@@ -1,5 +1,6 @@
 import type { ReferenceRecord } from '../log/event-log.js'
 import type { Digest } from '../oci/digest.js'
+import { subjectOf } from '../oci/referrer.js'
 import type { Closure } from './closure.js'
 
 /** What a cache may hold. Without either nothing is evicted. */
@@ -59,12 +60,16 @@ export function lastUseOf(
 
 /** In the order in which they go. */
 function candidates({ references, pins, leased, uses }: EvictionInput, before: number): string[] {
-  return [...references]
-    .filter(([name, { descriptor }]) => !pins.has(name) && !leased.has(descriptor.digest))
-    .map(([name, reference]) => ({ name, used: lastUseOf(name, reference, uses) }))
-    .filter(({ used }) => used < before)
-    .sort((a, b) => a.used - b.used || (a.name < b.name ? -1 : 1))
-    .map(({ name }) => name)
+  return (
+    [...references]
+      // What refers to an image goes with it, and not before.
+      .filter(([, { descriptor }]) => subjectOf(descriptor) === undefined)
+      .filter(([name, { descriptor }]) => !pins.has(name) && !leased.has(descriptor.digest))
+      .map(([name, reference]) => ({ name, used: lastUseOf(name, reference, uses) }))
+      .filter(({ used }) => used < before)
+      .sort((a, b) => a.used - b.used || (a.name < b.name ? -1 : 1))
+      .map(({ name }) => name)
+  )
 }
 
 /** How many of the remaining references need each blob, and what all of these blobs take. */

@@ -1,8 +1,17 @@
 import type { BlobStore } from '../blobs/blob-store.js'
+import type { IndexEntry } from '../log/decide.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
 import { contentReader, type WalkedNode, walkImage } from './closure.js'
-import type { InspectedNode, Inspection } from './reports.js'
+import { findReferrers, type HeldReferrer } from './referrers.js'
+import type { InspectedNode, InspectedReferrer, Inspection } from './reports.js'
+
+export interface InspectImageOptions {
+  readonly blobs: BlobStore
+  /** Of index.json: some of them may refer to the image. */
+  readonly entries?: readonly IndexEntry[]
+  readonly signal?: AbortSignal
+}
 
 /** An {@link InspectedNode} whose children are still to come. */
 type GrowingNode = Omit<InspectedNode, 'children'> & { readonly children: GrowingNode[] }
@@ -16,13 +25,14 @@ type GrowingNode = Omit<InspectedNode, 'children'> & { readonly children: Growin
 export async function inspectImage(
   reference: string,
   root: Descriptor,
-  { blobs, signal }: { readonly blobs: BlobStore; readonly signal?: AbortSignal },
+  { blobs, entries = [], signal }: InspectImageOptions,
 ): Promise<Inspection> {
   const grown = new Map<WalkedNode, GrowingNode>()
   const sizes = new Map<Digest, { readonly size: number; readonly present: boolean }>()
   let top: GrowingNode | undefined
   // Not distinct: a layer that two manifests share is shown under both.
-  const walk = walkImage(root, contentReader(blobs), { distinct: false, ...(signal && { signal }) })
+  const read = contentReader(blobs)
+  const walk = walkImage(root, read, { distinct: false, ...(signal && { signal }) })
   for await (const walked of walk) {
     const { kind, descriptor } = walked
     const known = sizes.get(descriptor.digest)
@@ -40,7 +50,13 @@ export async function inspectImage(
     root: top,
     totalBytes: sum(all),
     presentBytes: sum(all.filter(({ present }) => present)),
+    referrers: (await findReferrers(root, entries, read)).map(describeReferrer),
   }
+}
+
+function describeReferrer({ reference, descriptor, subject }: HeldReferrer): InspectedReferrer {
+  const { digest, mediaType, artifactType } = descriptor
+  return { reference, digest, mediaType, ...(artifactType !== undefined && { artifactType }), subject }
 }
 
 /** What can be read was verified while it was read; of the rest only the size is compared: hashing is verify's work. */

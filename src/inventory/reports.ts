@@ -30,6 +30,18 @@ export interface Inspection {
   /** Bytes of all distinct descriptors in the tree, and of those that are present. */
   readonly totalBytes: number
   readonly presentBytes: number
+  /** What in the cache refers to the image: signatures, attestations, bills of materials. */
+  readonly referrers: readonly InspectedReferrer[]
+}
+
+export interface InspectedReferrer {
+  /** As the cache names it: `@<digest>`, or the tag that cosign gave it. */
+  readonly reference: string
+  readonly digest: Digest
+  readonly mediaType: string
+  /** What it is, as far as its entry says. */
+  readonly artifactType?: string
+  readonly subject: Digest
 }
 
 export interface RemoveReport {

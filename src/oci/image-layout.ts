@@ -42,6 +42,9 @@ export const PINNED = 'dev.hearth.pinned'
 /** On an entry that stands for one platform of another entry: that one's name. */
 export const PLATFORM_OF = 'dev.hearth.platform-of'
 
+/** On an entry that refers to another one, and comes and goes with it: the digest of that manifest. */
+export const REFERRER_OF = 'dev.hearth.referrer-of'
+
 export function blobPath(digest: Digest): LayoutPath {
   return `${BLOBS_FOLDER}/${algorithmOf(digest)}/${encodedOf(digest)}` as LayoutPath
 }

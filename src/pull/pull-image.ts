@@ -1,15 +1,14 @@
-import type { ReadyIngest } from '../blobs/blob-store.js'
 import { HearthError } from '../errors.js'
 import type { ReferenceRecord } from '../log/event-log.js'
 import type { ReferenceSet } from '../log/events.js'
-import type { Digest } from '../oci/digest.js'
 import { formatReference, type Reference } from '../oci/reference.js'
+import { commitManifests } from './commit-manifests.js'
 import { type Fetched, fetchLeaves, NOTHING, sumOf } from './leaves.js'
 import { type ImagePlan, planImage } from './plan.js'
 import { checkPlatform, plainPlatforms, withKnownPlatforms } from './platforms.js'
 import { readImage } from './read-image.js'
+import { pullReferrers } from './referrers.js'
 import type { PulledImage } from './report.js'
-import type { AskedManifest } from './requests.js'
 import { type Resolution, resolve } from './resolve.js'
 import type { ImageRun } from './run.js'
 
@@ -26,7 +25,11 @@ export async function pullImage(requested: string, reference: Reference, run: Im
   )
   const { digest } = resolution.root
   request.onProgress({ type: 'image-resolved', image: name, digest })
-  const { event, fetched } = await complete(reference, resolution, known, run)
+  const completed = await complete(reference, resolution, known, run)
+  const { event } = completed
+  const fetched = request.referrers
+    ? sumOf(completed.fetched, await pullReferrers(reference, event, run))
+    : completed.fetched
   request.onProgress({ type: 'image-done', image: name, digest, fetchedBytes: fetched.bytes })
   return {
     ok: true,
@@ -70,25 +73,6 @@ async function complete(
   if (outdatedBy === undefined) return { event, fetched }
   const again = await complete(reference, resolution, outdatedBy, run)
   return { event: again.event, fetched: sumOf(fetched, again.fetched) }
-}
-
-/** Step 6 for manifests, which are in memory already: children before parents, after all leaves. */
-async function commitManifests(
-  plan: ImagePlan,
-  fetched: ReadonlyMap<Digest, AskedManifest>,
-  { deps }: ImageRun,
-): Promise<Fetched> {
-  const staged: { readonly ingest: ReadyIngest; readonly mediaType: string }[] = []
-  for (const { descriptor } of plan.manifests) {
-    const asked = fetched.get(descriptor.digest)
-    if (asked === undefined) continue
-    staged.push({ ingest: await deps.blobs.stage(descriptor.digest, asked.bytes), mediaType: descriptor.mediaType })
-  }
-  // Begun and awaited in one go: a commit that fails while nobody waits for it yet would end the process. The recorder
-  // keeps their order, in one group or in several.
-  await Promise.all(staged.map(({ ingest, mediaType }) => deps.recorder.commitBlob(ingest, mediaType)))
-  const received = [...fetched.values()].map((asked) => asked.received).filter((bytes) => bytes > 0)
-  return { bytes: received.reduce((sum, bytes) => sum + bytes, 0), blobs: received.length }
 }
 
 async function describe(reference: Reference, plan: ImagePlan, run: ImageRun): Promise<ReferenceSet> {

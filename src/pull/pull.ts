@@ -68,6 +68,8 @@ export interface PullRequest {
   readonly policy: PullPolicy
   /** The first failure ends the others with ABORTED. Default: each image for itself. */
   readonly failFast?: boolean
+  /** Also what refers to the images: signatures, attestations, bills of materials. */
+  readonly referrers?: boolean
   readonly onProgress: OnProgress
   readonly signal?: AbortSignal
 }

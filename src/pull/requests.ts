@@ -58,6 +58,15 @@ export class Requests {
     )
   }
 
+  /** What the registry lists as referring to a manifest of the reference's repository. */
+  referrers(reference: Reference, digest: Digest, signal: AbortSignal): Promise<readonly Descriptor[]> {
+    const { registry } = this.#deps
+    return one(
+      this.#politely(reference, (own) => registry.referrers(reference, digest, { signal: own })),
+      signal,
+    )
+  }
+
   #politely<T>(reference: Reference, ask: (signal: AbortSignal) => Promise<T>): Observable<T> {
     const onRetry: Turn['onRetry'] = ({ attempt, delayMs, error }) => {
       const image = formatReference(reference)

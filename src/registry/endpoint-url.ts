@@ -16,6 +16,17 @@ export function tagsUrl(endpoint: Endpoint, repository: string, tagsPerPage: num
   return url
 }
 
+/** The address of the list of what refers to a manifest. Spec: distribution-spec v1.1 "Listing Referrers". */
+export function referrersUrl(
+  endpoint: Endpoint,
+  repository: string,
+  { digest, artifactType }: { readonly digest: string; readonly artifactType?: string },
+): URL {
+  const url = repositoryUrl(endpoint, repository, ['referrers', digest])
+  if (artifactType !== undefined) url.searchParams.set('artifactType', artifactType)
+  return url
+}
+
 /** Where uploads are opened. Spec: distribution-spec v1.1 "Endpoints", end-4. */
 export function uploadsUrl(endpoint: Endpoint, repository: string): URL {
   return new URL(`${repositoryUrl(endpoint, repository, ['blobs', 'uploads']).href}/`)

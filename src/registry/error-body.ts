@@ -28,6 +28,7 @@ const UNKNOWN: Readonly<Record<Step, ErrorCode>> = {
   manifest: 'MANIFEST_UNKNOWN',
   blob: 'BLOB_UNKNOWN',
   tags: 'NAME_UNKNOWN',
+  referrers: 'MANIFEST_UNKNOWN',
   token: 'PROTOCOL_ERROR',
   upload: 'BLOB_UPLOAD_UNKNOWN',
   publish: 'NAME_UNKNOWN',

@@ -8,6 +8,7 @@ import { contentUrl, repositoryOf } from './endpoint-url.js'
 import { HttpAuth } from './http-auth.js'
 import type { Transport } from './http-dispatcher.js'
 import { fetchManifest, headManifest, type ManifestRequest } from './http-manifest.js'
+import { fetchReferrers } from './http-referrers.js'
 import { fetchTags } from './http-tags.js'
 import { HttpUploads } from './http-uploads.js'
 import { type Endpoint, endpointsFor, type Mirror } from './mirrors.js'
@@ -64,6 +65,16 @@ export class HttpRegistry implements Registry {
     const { repository } = reference
     const context = { transport: this.#transport, auth: this.#auth, now: this.#now, ...(signal && { signal }) }
     return this.#atFirst(reference, (endpoint) => fetchTags({ ...context, endpoint, repository }))
+  }
+
+  referrers(
+    reference: Pick<Reference, 'registry' | 'repository'>,
+    digest: Digest,
+    { artifactType, signal }: CallOptions & { readonly artifactType?: string } = {},
+  ): Promise<readonly Descriptor[]> {
+    const context = { transport: this.#transport, auth: this.#auth, now: this.#now, ...(signal && { signal }) }
+    const wanted = { repository: reference.repository, digest, ...(artifactType !== undefined && { artifactType }) }
+    return this.#atFirst(reference, (endpoint) => fetchReferrers({ ...context, endpoint, ...wanted }))
   }
 
   async blobSources(

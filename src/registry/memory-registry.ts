@@ -2,8 +2,10 @@ import { HearthError } from '../errors.js'
 import type { BlobSource } from '../oci/blob-source.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import { type Digest, parseDigest } from '../oci/digest.js'
+import { parseManifest } from '../oci/manifest.js'
 import type { Reference } from '../oci/reference.js'
 import { type MemoryRepository, type MemoryUpload, MemoryUploads } from './memory-uploads.js'
+import { distinctOfType } from './referrers-answer.js'
 import type { CallOptions, FetchedManifest, Registry } from './registry.js'
 import type { Repository } from './uploads.js'
 
@@ -16,7 +18,7 @@ export interface MemoryImage {
 
 /** A call as it came in: what a story counts. `digest` is absent where a tag was asked for. */
 export interface MemoryRequest {
-  readonly step: 'resolve' | 'manifest' | 'blob' | 'token' | 'tags' | 'upload' | 'publish'
+  readonly step: 'resolve' | 'manifest' | 'blob' | 'token' | 'tags' | 'referrers' | 'upload' | 'publish'
   readonly host: string
   readonly repository: string
   readonly digest?: Digest
@@ -80,6 +82,21 @@ export class MemoryRegistry implements Registry {
     const held = this.#repositories.get(`${host}/${repository}`)
     if (held === undefined) throw unknown('NAME_UNKNOWN', request)
     return [...held.tags.keys()]
+  }
+
+  async referrers(
+    { registry: host, repository }: Pick<Reference, 'registry' | 'repository'>,
+    digest: Digest,
+    { artifactType, signal }: CallOptions & { readonly artifactType?: string } = {},
+  ): Promise<readonly Descriptor[]> {
+    await this.#arrive({ step: 'referrers', host, repository, digest }, signal)
+    const manifests = this.#repositories.get(`${host}/${repository}`)?.manifests.values() ?? []
+    const found = [...manifests].flatMap(({ descriptor, bytes }) => {
+      const parsed = parseManifest(bytes, descriptor.mediaType)
+      if (parsed.kind === 'opaque' || parsed.subject?.digest !== digest) return []
+      return [{ ...descriptor, ...(parsed.artifactType !== undefined && { artifactType: parsed.artifactType }) }]
+    })
+    return distinctOfType(found, artifactType)
   }
 
   /** One source: `memory://host/repository@digest`. Only {@link readBlob} can follow it. */

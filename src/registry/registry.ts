@@ -16,7 +16,7 @@ export interface CallOptions {
 
 /**
  * Port: the registries and their mirrors. Every failure is a HearthError whose details name `host` and `step`
- * (`resolve`, `manifest`, `token`, `blob`, `tags`, `upload`, `publish`), and `retryAfterMs` where the server asked for a pause.
+ * (`resolve`, `manifest`, `token`, `blob`, `tags`, `referrers`, `upload`, `publish`), and `retryAfterMs` where the server asked for a pause.
  * No method retries: when to try again is the coordinator's decision.
  */
 export interface Registry {
@@ -41,6 +41,18 @@ export interface Registry {
    * @throws HearthError NAME_UNKNOWN, UNAUTHORIZED, DENIED, PROTOCOL_ERROR for a list that leads elsewhere or nowhere …
    */
   tags(repository: Pick<Reference, 'registry' | 'repository'>, options?: CallOptions): Promise<readonly string[]>
+
+  /**
+   * What refers to a manifest, as its registry lists it: signatures, attestations, bills of materials. Each once; pages are
+   * followed to the end. None where nobody knows of any.
+   * @param options.artifactType only these.
+   * @throws HearthError UNAUTHORIZED, DENIED, PROTOCOL_ERROR …
+   */
+  referrers(
+    repository: Pick<Reference, 'registry' | 'repository'>,
+    digest: Digest,
+    options?: CallOptions & { readonly artifactType?: string },
+  ): Promise<readonly Descriptor[]>
 
   /** The places to ask for a blob of this repository, mirrors first, each with what is known of its credentials. */
   blobSources(reference: Reference, digest: Digest, options?: CallOptions): Promise<readonly BlobSource[]>

@@ -29,7 +29,7 @@ export function nextPage(headers: HeaderFields, current: URL, where: Where): URL
   const address = next.slice(1, next.indexOf('>'))
   const url = URL.canParse(address, current.href) ? new URL(address, current) : undefined
   if (url?.origin === current.origin) return url
-  throw new HearthError('PROTOCOL_ERROR', `${where.host} continues its tag list elsewhere`, { ...where })
+  throw new HearthError('PROTOCOL_ERROR', `${where.host} continues its list elsewhere`, { ...where })
 }
 
 function parseObject(body: Uint8Array, where: Where): object {

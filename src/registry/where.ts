@@ -1,5 +1,5 @@
 /** What a request was for; stands in the details of every error of this folder. */
-export type Step = 'resolve' | 'manifest' | 'blob' | 'token' | 'tags' | 'upload' | 'publish'
+export type Step = 'resolve' | 'manifest' | 'blob' | 'token' | 'tags' | 'referrers' | 'upload' | 'publish'
 
 /** Which server was asked, and for what. A type alias, because error details take it as it is. */
 export type Where = {

@@ -48,7 +48,8 @@ function aCache(): Cache & { readonly calls: unknown[][] } {
     import: (...call) => answer({ results: [] }, 'import', ...call),
     copy: (...call) => answer({ ok: true, source: 's', images: [], blobs: 0, bytes: 0 }, 'copy', ...call),
     list: (...call) => answer([], 'list', ...call),
-    inspect: (...call) => answer({ reference: 'a', root, totalBytes: 0, presentBytes: 0 }, 'inspect', ...call),
+    inspect: (...call) =>
+      answer({ reference: 'a', root, totalBytes: 0, presentBytes: 0, referrers: [] }, 'inspect', ...call),
     remove: (...call) => answer(removal, 'remove', ...call),
     clean: (...call) => answer(removal, 'clean', ...call),
     reclaim: (...call) => answer(NOTHING_RECLAIMED, 'reclaim', ...call),

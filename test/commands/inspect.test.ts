@@ -36,7 +36,8 @@ const manifest = (platform: string, present: boolean) =>
 const root = node('index', OCI_INDEX, { children: [manifest('linux/amd64', true), manifest('linux/arm64', false)] })
 
 describe('the inspection of an image', () => {
-  const inspection = { reference: 'docker.io/library/alpine:3', root, presentBytes: 5 * 1024, totalBytes: 6 * 1024 }
+  const sizes = { presentBytes: 5 * 1024, totalBytes: 6 * 1024 }
+  const inspection = { reference: 'docker.io/library/alpine:3', root, ...sizes, referrers: [] }
 
   it('is a tree that says what is present and what is missing', () => {
     const row = (name: string, present: string, mediaType: string): string =>
@@ -50,6 +51,18 @@ describe('the inspection of an image', () => {
       row('│  └─ layer', '✓', OCI_LAYER_GZIP),
       row('└─ manifest linux/arm64/v8', 'missing', OCI_MANIFEST),
       '5.0 KiB of 6.0 KiB present',
+    ])
+  })
+
+  it('names what refers to the image', () => {
+    const sbom = { reference: `@${digest}`, digest, mediaType: OCI_MANIFEST, subject: digest }
+    const referrers = [
+      { ...sbom, artifactType: 'application/sbom' },
+      { ...sbom, reference: 'a:sha256-1.sig' },
+    ]
+    assert.deepEqual(renderInspection({ ...inspection, referrers }).lines.slice(-2), [
+      `referred to by @${digest} (application/sbom)`,
+      `referred to by a:sha256-1.sig (${OCI_MANIFEST})`,
     ])
   })
 

@@ -10,7 +10,7 @@ import { digestBytes } from '../../src/oci/hasher.js'
 const digest = await digestBytes(Buffer.from('pushed'))
 const aPush = (changes: Partial<PushedImage> = {}): PushedImage => ({
   ...{ ok: true, requested: 'app', reference: 'reg.example/app:1', remote: 'reg.example/app:1', digest, tags: [] },
-  ...{ uploadedBlobs: 0, uploadedBytes: 0, mountedBlobs: 0, presentBlobs: 0, changed: true },
+  ...{ uploadedBlobs: 0, uploadedBytes: 0, mountedBlobs: 0, presentBlobs: 0, referrers: 0, changed: true },
   ...changes,
 })
 

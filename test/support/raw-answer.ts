@@ -36,7 +36,8 @@ export function anAnswer(answer: Partial<Answer> = {}): Answer {
 
 export function jsonAnswer(status: number, value: unknown, headers: Readonly<Record<string, string>> = {}): Answer {
   const body = contentOf(Buffer.from(JSON.stringify(value)))
-  return anAnswer({ status, headers: { 'content-type': 'application/json', ...headers }, body })
+  const typed = Object.keys(headers).some((name) => name.toLowerCase() === 'content-type')
+  return anAnswer({ status, headers: { ...(!typed && { 'content-type': 'application/json' }), ...headers }, body })
 }
 
 /** An error as distribution-spec v1.1 "Error Codes" words it. */

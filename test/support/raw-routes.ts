@@ -1,4 +1,5 @@
 import { type Digest, isDigest } from '../../src/oci/digest.js'
+import { OCI_INDEX } from '../../src/oci/media-type.js'
 import type { FetchedManifest } from '../../src/registry/registry.js'
 import type { BuiltImage } from './an-image.js'
 import { type BlobContent, contentOf, sliceContent } from './blob-content.js'
@@ -22,9 +23,12 @@ export interface RouteOptions {
   readonly digestHeader: boolean
   /** `false`: HEAD is answered with 405. */
   readonly head: boolean
+  /** Referrers on a page of the referrers API; without it the registry has no such API. */
+  readonly referrersPerPage?: number
 }
 
 const UPLOADS = /^\/v2\/(?<repository>.+)\/blobs\/uploads\/(?<name>[^/]*)$/
+const REFERRERS = /^\/v2\/(?<repository>.+)\/referrers\/(?<name>[^/]+)$/
 const PATH = /^\/v2\/(?<repository>.+)\/(?:(?<kind>manifests|blobs)\/(?<name>[^/]+)|tags\/list)$/
 
 /** Spec: distribution-spec v1.1 "Endpoints". */
@@ -34,6 +38,10 @@ export function routeOf(path: string): Route {
   const upload = UPLOADS.exec(path)?.groups
   if (upload?.repository !== undefined) {
     return { kind: 'upload', repository: upload.repository, ...(upload.name && { name: upload.name }) }
+  }
+  const referrers = REFERRERS.exec(path)?.groups
+  if (referrers?.repository !== undefined && isDigest(referrers.name)) {
+    return { kind: 'referrers', repository: referrers.repository, digest: referrers.name }
   }
   const { repository, kind, name } = PATH.exec(path)?.groups ?? {}
   if (repository === undefined) return { kind: 'other' }
@@ -88,11 +96,36 @@ export class Repository {
     if (request.method === 'HEAD' && !options.head) return errorAnswer(405, 'UNSUPPORTED')
     if (request.method !== 'HEAD' && request.method !== 'GET') return errorAnswer(405, 'UNSUPPORTED')
     const { kind, repository, name = '' } = route
+    if (kind === 'referrers') return this.#referrers(route, request, options)
     if (kind === 'tags') return jsonAnswer(200, { name: repository, tags: [...this.#tags.keys()].sort() })
     if (kind === 'manifest') return manifestAnswer(this.#manifests.get(this.#tags.get(name) ?? name), options)
     const content = this.#blobs.get(name)
     if (content === undefined) return errorAnswer(404, 'BLOB_UNKNOWN')
     return blobAnswer(content, { digest: name, range: options.ranges ? request.headers.range : undefined, options })
+  }
+
+  /** Spec: distribution-spec v1.1 "Listing Referrers". The next page is said by a number. */
+  #referrers({ repository, digest }: Route, { path, query }: RawRequest, { referrersPerPage }: RouteOptions): Answer {
+    if (referrersPerPage === undefined) return errorAnswer(404, 'UNSUPPORTED')
+    const type = query.get('artifactType')
+    const all = [...this.#manifests.values()].flatMap(({ descriptor, bytes }) => {
+      const { subject, artifactType } = JSON.parse(Buffer.from(bytes).toString()) as Record<string, unknown>
+      const fits = (subject as { digest?: string } | undefined)?.digest === digest && (!type || type === artifactType)
+      return fits ? [{ ...descriptor, ...(typeof artifactType === 'string' && { artifactType }) }] : []
+    })
+    const from = Number(query.get('from') ?? 0)
+    const manifests = all.slice(from, from + referrersPerPage)
+    const next = from + referrersPerPage
+    const filter = type === null ? '' : `&artifactType=${encodeURIComponent(type)}`
+    return jsonAnswer(
+      200,
+      { schemaVersion: 2, mediaType: OCI_INDEX, manifests },
+      {
+        'Content-Type': OCI_INDEX,
+        ...(next < all.length && { Link: `<${path}?from=${next}${filter}>; rel="next"` }),
+        ...(repository && type !== null && { 'OCI-Filters-Applied': 'artifactType' }),
+      },
+    )
   }
 }
 

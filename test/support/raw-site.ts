@@ -50,11 +50,14 @@ export class RawSite {
 
   /** The answer to someone who may read everything. */
   content(request: RawRequest, route: Route): Answer {
-    const { ranges = true, digestHeader = true, head = true, bytesPerSecond } = this.#options
+    const { ranges = true, digestHeader = true, head = true, referrersPerPage, bytesPerSecond } = this.#options
     if (route.kind === 'ping') return anAnswer({ headers: { 'Docker-Distribution-API-Version': 'registry/2.0' } })
     const repository = this.#repositories.get(route.repository ?? '')
     if (repository === undefined) return errorAnswer(404, 'NAME_UNKNOWN')
-    const answer = repository.answer(route, request, { ranges, digestHeader, head })
+    const answer = repository.answer(route, request, {
+      ...{ ranges, digestHeader, head },
+      ...(referrersPerPage !== undefined && { referrersPerPage }),
+    })
     // A hundredth of a second's worth at a time: smooth enough for a reader, few enough timers.
     const pace = bytesPerSecond && { bytes: Math.ceil(bytesPerSecond / 100), everyMs: 10 }
     return pace ? { ...answer, pace } : answer

@@ -3,7 +3,7 @@ import { contentOf, joinContent, mapContent } from './blob-content.js'
 import { type Answer, anAnswer, errorAnswer } from './raw-answer.js'
 import type { RawRequest } from './raw-http.js'
 
-export type RequestKind = 'ping' | 'manifest' | 'blob' | 'upload' | 'tags' | 'token' | 'other'
+export type RequestKind = 'ping' | 'manifest' | 'blob' | 'upload' | 'referrers' | 'tags' | 'token' | 'other'
 
 /** What the server remembers of a request. */
 export interface RecordedRequest extends RawRequest {

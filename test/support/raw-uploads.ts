@@ -9,6 +9,8 @@ import type { Repository, Route } from './raw-routes.js'
 export interface UploadOptions {
   /** `false`: a mount is answered as if an upload had been asked for. */
   readonly mount?: boolean
+  /** Whether the answer to a manifest says that it is listed among its subject's referrers. */
+  readonly subjects?: boolean
   /** Sent with the answers of an upload. */
   readonly minPieceBytes?: number
 }
@@ -62,7 +64,13 @@ export class RawUploads {
     held.addManifest(name, { descriptor: { mediaType, digest, size: bytes.length }, bytes: Uint8Array.from(bytes) })
     return anAnswer({
       status: 201,
-      headers: { Location: `/v2/${repository}/manifests/${digest}`, 'Docker-Content-Digest': digest },
+      headers: {
+        Location: `/v2/${repository}/manifests/${digest}`,
+        'Docker-Content-Digest': digest,
+        ...(this.#options.subjects &&
+          parsed.kind !== 'opaque' &&
+          parsed.subject && { 'OCI-Subject': parsed.subject.digest }),
+      },
     })
   }
 

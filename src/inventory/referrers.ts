@@ -1,0 +1,83 @@
+import type { IndexEntry } from '../log/decide.js'
+import type { Descriptor } from '../oci/descriptor.js'
+import type { Digest } from '../oci/digest.js'
+import { subjectOf } from '../oci/referrer.js'
+import { closureOf, type ReadContent } from './closure.js'
+import type { RemovalView } from './removal-plan.js'
+
+/** An entry of the cache that refers to an image, or to another one that does. */
+export interface HeldReferrer {
+  /** As the cache names it. */
+  readonly reference: string
+  readonly descriptor: Descriptor
+  readonly subject: Digest
+}
+
+/**
+ * What in the cache refers to an image: to its root or any manifest of it, and to what refers to those; subjects before what
+ * refers to them. Export, push and inspect take them along.
+ * @param entries of index.json.
+ */
+export async function findReferrers(
+  root: Descriptor,
+  entries: readonly IndexEntry[],
+  read: ReadContent,
+): Promise<readonly HeldReferrer[]> {
+  const { digests } = await closureOf(root, read)
+  const all: HeldReferrer[] = []
+  for (const { reference, descriptor } of entries) {
+    const subject = subjectOf(descriptor) ?? (isUnnamed(reference) ? await subjectIn(descriptor, read) : undefined)
+    if (subject !== undefined) all.push({ reference, descriptor, subject })
+  }
+  return referrersOf(digests, all)
+}
+
+/** Pure: those that refer to one of these digests, or to one of those found. */
+function referrersOf(digests: ReadonlySet<Digest>, all: readonly HeldReferrer[]): readonly HeldReferrer[] {
+  const found = new Map<string, HeldReferrer>()
+  const subjects = new Set(digests)
+  for (let before = -1; before < found.size; ) {
+    before = found.size
+    for (const referrer of all) {
+      if (!subjects.has(referrer.subject) || found.has(referrer.reference)) continue
+      found.set(referrer.reference, referrer)
+      subjects.add(referrer.descriptor.digest)
+    }
+  }
+  return [...found.values()]
+}
+
+/**
+ * Pure: the names that go when these do: also what refers to their images, and to nothing that stays. A name that a user gave
+ * goes with nobody.
+ */
+export function withReferrers(
+  names: ReadonlySet<string>,
+  { snapshot, closures }: Pick<RemovalView, 'snapshot' | 'closures'>,
+): ReadonlySet<string> {
+  const all = [...snapshot.references].flatMap(([reference, { descriptor }]) => {
+    const subject = subjectOf(descriptor) ?? (isUnnamed(reference) ? closures.get(reference)?.subject : undefined)
+    return subject === undefined || names.has(reference) ? [] : [{ reference, descriptor, subject }]
+  })
+  if (all.length === 0) return names
+  const referring = new Set(all.map(({ reference }) => reference))
+  const digestsOf = (wanted: (name: string) => boolean): Set<Digest> =>
+    new Set([...closures].flatMap(([name, { digests }]) => (wanted(name) ? [...digests] : [])))
+  const staying = digestsOf((name) => !names.has(name) && !referring.has(name))
+  const kept = new Set(referrersOf(staying, all).map(({ reference }) => reference))
+  const going = referrersOf(
+    digestsOf((name) => names.has(name)),
+    all,
+  )
+  return new Set([...names, ...going.map(({ reference }) => reference).filter((name) => !kept.has(name))])
+}
+
+/** Other tools write referrers without a name. */
+function isUnnamed(reference: string): boolean {
+  return reference.startsWith('@')
+}
+
+async function subjectIn(descriptor: Descriptor, read: ReadContent): Promise<Digest | undefined> {
+  const content = await read(descriptor)
+  return content.state === 'read' && content.parsed.kind !== 'opaque' ? content.parsed.subject?.digest : undefined
+}

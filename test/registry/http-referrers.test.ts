@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict'
+import { after, describe, it } from 'node:test'
+import { type ErrorCode, isHearthError } from '../../src/errors.js'
+import { OCI_INDEX } from '../../src/oci/media-type.js'
+import { referrersTag } from '../../src/oci/referrer.js'
+import { aRawImage } from '../support/a-raw-image.js'
+import { anArtifact } from '../support/an-artifact.js'
+import { anImage } from '../support/an-image.js'
+import { type RawRegistry, type RawRegistryOptions, startRawRegistry } from '../support/raw-registry.js'
+import { respond, type Step, withHeaders } from '../support/raw-steps.js'
+import { aClient } from './support-auth.js'
+
+const IMAGE = await anImage()
+const SUBJECT = IMAGE.root.digest
+const ARTIFACTS = await Promise.all(
+  ['a/signature', 'a/sbom', 'a/sbom'].map((artifactType, number) =>
+    anArtifact({
+      artifactType,
+      subject: IMAGE.root,
+      blobs: [{ bytes: Buffer.from(`${number}`), mediaType: 'text/plain' }],
+    }),
+  ),
+)
+const DIGESTS = ARTIFACTS.map(({ root }) => root.digest)
+
+async function start(options: RawRegistryOptions = {}) {
+  const registry = await startRawRegistry(options)
+  after(() => registry.close())
+  registry.add(IMAGE, 'app', '1')
+  for (const artifact of ARTIFACTS) registry.add(artifact, 'app')
+  const client = aClient()
+  const place = { registry: registry.host, repository: 'app' }
+  const digests = async (artifactType?: string) => {
+    const found = await client.referrers(place, SUBJECT, { ...(artifactType !== undefined && { artifactType }) })
+    return found.map(({ digest }) => digest)
+  }
+  return { registry, digests }
+}
+
+/** The tag that stands in for the API. */
+async function addTag(registry: RawRegistry, descriptors: readonly object[]): Promise<void> {
+  const index = await aRawImage(
+    { schemaVersion: 2, mediaType: OCI_INDEX, manifests: descriptors },
+    { mediaType: OCI_INDEX },
+  )
+  registry.add(index, 'app', referrersTag(SUBJECT))
+}
+
+function rejects(promise: Promise<unknown>, code: ErrorCode): Promise<void> {
+  return assert.rejects(promise, (error) => isHearthError(error, code) || assert.fail(error as Error))
+}
+
+describe('the referrers of a manifest', () => {
+  it('come from the API, page after page', async () => {
+    for (const referrersPerPage of [1, 2, 100]) {
+      const { digests } = await start({ referrersPerPage })
+      assert.deepEqual(await digests(), DIGESTS)
+    }
+  })
+
+  it('may be those of one type alone, whether or not the registry filters', async () => {
+    const { registry, digests } = await start({ referrersPerPage: 100 })
+    assert.deepEqual(await digests('a/sbom'), DIGESTS.slice(1))
+    assert.equal(registry.requestsFor({ kind: 'referrers' })[0]?.query.get('artifactType'), 'a/sbom')
+    const unfiltered: Step = (answer, { request }) => {
+      request.query.delete('artifactType')
+      return answer
+    }
+    registry.script({ kind: 'referrers' }, unfiltered)
+    assert.deepEqual(await digests('a/sbom'), DIGESTS.slice(1))
+    assert.deepEqual(await digests('a/nothing'), [])
+  })
+
+  it('come from the tag where the registry has no API', async () => {
+    const { registry, digests } = await start()
+    assert.deepEqual(await digests(), [])
+    await addTag(
+      registry,
+      ARTIFACTS.map(({ root }, place) => ({ ...root, artifactType: place === 0 ? 'a/signature' : 'a/sbom' })),
+    )
+    assert.deepEqual(await digests(), DIGESTS)
+    assert.deepEqual(await digests('a/signature'), DIGESTS.slice(0, 1))
+    for (const status of [400, 405, 406, 501]) {
+      registry.refuse({ kind: 'referrers' }, respond(status))
+      assert.deepEqual(await digests(), DIGESTS)
+    }
+  })
+
+  it('are no list without an end, none that leads elsewhere, and none that is something else', async () => {
+    const { registry, digests } = await start({ referrersPerPage: 1 })
+    registry.script({ kind: 'referrers' }, withHeaders({ Link: `</v2/app/referrers/${SUBJECT}>; rel="next"` }))
+    await rejects(digests(), 'PROTOCOL_ERROR')
+    registry.script({ kind: 'referrers' }, withHeaders({ Link: '<http://127.0.0.1:1/v2/x>; rel="next"' }))
+    await rejects(digests(), 'PROTOCOL_ERROR')
+    registry.script({ kind: 'referrers' }, respond(200, {}, '<html>'))
+    await rejects(digests(), 'PROTOCOL_ERROR')
+    registry.script({ kind: 'referrers' }, respond(403))
+    await rejects(digests(), 'DENIED')
+  })
+})
