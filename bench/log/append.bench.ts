@@ -14,10 +14,10 @@ const { rounds, quick } = benchArguments({ rounds: 5, quickRounds: 1 })
 /** What a pull of many images records at once. */
 const TYPICAL = 100
 const shapes = [
-  { batch: 1, batches: 200 },
-  { batch: 10, batches: 200 },
+  { batch: 1, batches: 100 },
+  { batch: 10, batches: 100 },
   { batch: TYPICAL, batches: 100 },
-  { batch: 1000, batches: 50 },
+  { batch: 1000, batches: 20 },
 ].map(({ batch, batches }) => ({ batch, batches: quick ? batches / 10 : batches, speeds: [] as number[] }))
 
 // Each round on a new log: an old one is larger.
