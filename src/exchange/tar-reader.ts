@@ -65,10 +65,12 @@ class Content implements Bytes {
     }
   }
 
+  /** What is left of the content has to be there, but not the padding: `umoci insert` ends its layers without it. */
   async skip(): Promise<void> {
-    const rest = this.#left + this.#padding
+    const left = this.#left
     this.#left = 0
-    if ((await this.#reader.skip(rest)) !== rest) throw cutOff()
+    if ((await this.#reader.skip(left)) !== left) throw cutOff()
+    await this.#reader.skip(this.#padding)
   }
 }
 

@@ -10,17 +10,14 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { promisify } from 'node:util'
 import fc from 'fast-check'
-import type { FileFacts } from '../support/gnu-tar.js'
 import { interop } from '../support/interop.js'
 import { aFile, aStack, aSymlink, aTar, gzipLayer, type LayerEntry } from '../support/layer-entries.js'
 import { randomLayers, withoutImpossible } from '../support/random-layers.js'
 import { tempDir } from '../support/temp-dir.js'
-import { stackOf, twoViews } from '../support/umoci-unpack.js'
+import { stackOf, timeless, twoViews } from '../support/umoci-unpack.js'
 
 const STACKS = 250
 const seed = Number(process.env.HEARTH_FLATTEN_SEED ?? Date.now() % 2 ** 31)
-/** What umoci writes where it forgets a time; nothing here is made as late. */
-const LATE = 1_700_000_000
 const run = promisify(execFile)
 const isRoot = process.getuid?.() === 0
 const options = isRoot ? interop('umoci') : { skip: 'owners and devices need root' }
@@ -31,23 +28,6 @@ const BINARY = { encoding: 'buffer', maxBuffer: 2 ** 28 } as const
 const MERGED_USR = ['bin', 'sbin', 'lib'].map((name) => aSymlink(name, `usr/${name}`))
 /** What images leave out to be small. */
 const CLEANED = ['usr/share/.wh.man', 'usr/share/doc/.wh..wh..opq', 'usr/bin/.wh.yes'].map((name) => aFile(name, ''))
-
-/**
- * umoci keeps the time of a folder in which it makes something, but not of one in which it makes folders that no entry
- * describes, nor of these. Times of folders that are the clock's are not compared; all else is.
- */
-function timeless(
-  facts: ReadonlyMap<string, FileFacts>,
-  other: ReadonlyMap<string, FileFacts>,
-): Map<string, FileFacts> {
-  return new Map(
-    [...facts].map(([path, fact]) => {
-      const found = other.get(path)
-      const forgotten = fact.type === '5' && (Number(fact.mtime) > LATE || Number(found?.mtime) > LATE)
-      return [path, forgotten ? { ...fact, mtime: 'forgotten' } : fact]
-    }),
-  )
-}
 
 async function compare(layers: readonly (readonly LayerEntry[])[], parent: string): Promise<boolean> {
   const { ours, umocis } = await twoViews(await stackOf(layers), parent)

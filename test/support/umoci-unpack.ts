@@ -7,6 +7,9 @@ import { runTool } from './interop.js'
 import { aStack, aTar, gzipLayer, type LayerEntry, plainLayer, type Stack } from './layer-entries.js'
 import { writeLayout } from './write-layout.js'
 
+/** What umoci writes where it forgets a time; nothing here is made as late. */
+const LATE = 1_700_000_000
+
 /** What a stack is as files: by hearth's archive, unpacked by GNU tar, and by umoci. Undefined when it cannot be unpacked. */
 export interface TwoViews {
   readonly ours: ReadonlyMap<string, FileFacts> | undefined
@@ -56,4 +59,21 @@ async function viewOfUmoci({ root, blobs }: Stack, folder: string): Promise<TwoV
     throw error
   }
   return await factsOf(await archived(join(folder, 'bundle', 'rootfs')))
+}
+
+/**
+ * umoci keeps the time of a folder in which it makes something, but not of one in which it makes folders that no entry
+ * describes, nor of these. Times of folders that are the clock's are not compared; all else is.
+ */
+export function timeless(
+  facts: ReadonlyMap<string, FileFacts>,
+  other: ReadonlyMap<string, FileFacts>,
+): Map<string, FileFacts> {
+  return new Map(
+    [...facts].map(([path, fact]) => {
+      const found = other.get(path)
+      const forgotten = fact.type === '5' && (Number(fact.mtime) > LATE || Number(found?.mtime) > LATE)
+      return [path, forgotten ? { ...fact, mtime: 'forgotten' } : fact]
+    }),
+  )
 }
