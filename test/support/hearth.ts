@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 
 const PACKAGE = new URL('../../../package.json', import.meta.url)
 /** What npm would put on PATH as `hearth`. */
-const CLI = fileURLToPath(new URL(JSON.parse(readFileSync(PACKAGE, 'utf8')).bin.hearth, PACKAGE))
+export const HEARTH = fileURLToPath(new URL(JSON.parse(readFileSync(PACKAGE, 'utf8')).bin.hearth, PACKAGE))
 
 export interface Ended {
   /** Null when a signal ended it. */
@@ -36,7 +36,7 @@ const NO_HOME = join(tmpdir(), 'hearth-test-no-home')
 
 /** Starts the built command as a user would, in an environment of its own. */
 export function startHearth(argv: readonly string[], { env, cwd, uid }: HearthOptions = {}): RunningHearth {
-  const child = spawn(process.execPath, [CLI, ...argv], {
+  const child = spawn(process.execPath, [HEARTH, ...argv], {
     env: { PATH: process.env.PATH, HOME: NO_HOME, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: GIVE_UP_MS,
