@@ -53,11 +53,12 @@ export class Warming {
   /** Small requests outside of a pull: lanes of their own, and nobody who watches. */
   async #openRequests(): Promise<Requests> {
     const { Requests } = await import('../pull/requests.js')
-    const { Lanes } = await import('../pull/lanes.js')
+    const { openLanes } = await import('../pull/open-lanes.js')
     const { Jobs } = await import('../pull/abortable.js')
     const { jobs: width, retry } = this.#parts.options
-    const lanes = new Lanes(width)
+    const lanes = openLanes(width, retry)
     const jobs = new Jobs()
-    return new Requests({ registry: await this.#parts.registry(), lanes, jobs, retry, hooks: {}, onProgress: () => {} })
+    const registry = await this.#parts.registry()
+    return new Requests({ registry, ...lanes, jobs, retry, hooks: {}, onProgress: () => {} })
   }
 }

@@ -19,6 +19,12 @@ export interface BlobView {
   readonly firstBytes?: number
 }
 
+/** Why a host is left alone, and until when. */
+export interface HostPause {
+  readonly reason: 'asked' | 'unreachable'
+  readonly untilMs: number
+}
+
 /**
  * What is known of a pull while it runs. Changed in place by {@link applyProgress}: a copy for each event would cost
  * O(images²) over a warm of many images.
@@ -37,6 +43,8 @@ export interface ProgressView {
   readonly blobs: Map<Digest, BlobView>
   /** Images whose requests wait for another attempt. */
   readonly retries: Map<string, Pause & { readonly kind: 'retry' }>
+  /** Hosts that nobody asks for now, in the order in which that began; some may be over. */
+  readonly hostPauses: Map<string, HostPause>
   /** Counts bytes that came over the network, as far as is known. */
   readonly received: RateMeter
 }
@@ -53,6 +61,7 @@ export function newProgressView(images: number, nowMs: number): ProgressView {
     planned: new Map(),
     blobs: new Map(),
     retries: new Map(),
+    hostPauses: new Map(),
     received: newRateMeter(nowMs),
   }
 }
@@ -62,6 +71,9 @@ export function applyProgress(view: ProgressView, event: ProgressEvent, nowMs: n
   switch (event.type) {
     case 'job-started':
       view.images = event.images
+      return
+    case 'host-paused':
+      view.hostPauses.set(event.host, { reason: event.reason, untilMs: nowMs + event.delayMs })
       return
     case 'image-started':
     case 'image-resolved':

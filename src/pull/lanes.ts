@@ -1,125 +1,77 @@
-import { asyncScheduler, type SchedulerLike, type Subscription } from 'rxjs'
-import { HearthError } from '../errors.js'
+import { asyncScheduler, type SchedulerLike } from 'rxjs'
+import { Lane, type Pause, type Slot } from './lane.js'
+import { type Errand, LargestFirst, type TurnOrder } from './turn-order.js'
 
-/** A place in a lane. `leave` is idempotent. */
-export interface Slot {
-  leave(): void
+export interface LanesOptions {
+  readonly scheduler?: SchedulerLike
+  /** In [0, 1). */
+  readonly random?: () => number
+  /** Told of each pause, and of each one that makes it longer. */
+  readonly onPause?: (host: string, pause: Pause) => void
+  /** Default: {@link LargestFirst}. */
+  readonly newOrder?: <T>(width: number) => TurnOrder<T>
 }
 
 /**
- * One lane for each host: a budget of requests under way at once, shared by all images of a run. A server's Retry-After
- * pauses the whole lane, not the one request that was told.
+ * One lane for each host: a budget of requests under way at once, shared by all images of a run, in the order of
+ * turn-order.ts. A server's Retry-After pauses the whole lane, not the one request that was told.
  *
  * Never wait for a slot while holding a claim: the slot may be taken by someone who waits for that claim.
  */
 export class Lanes {
   readonly #lanes = new Map<string, Lane>()
   readonly #width: number
-  readonly #scheduler: SchedulerLike
+  readonly #options: LanesOptions
 
-  constructor(width: number, scheduler: SchedulerLike = asyncScheduler) {
+  constructor(width: number, options: LanesOptions = {}) {
     this.#width = width
-    this.#scheduler = scheduler
+    this.#options = options
   }
 
-  /** First come, first served. @throws HearthError ABORTED when the signal ends the wait. */
-  enter(host: string, signal: AbortSignal): Promise<Slot> {
-    return this.#lane(host).enter(signal)
+  /** @throws HearthError ABORTED when the signal ends the wait. */
+  async enter(host: string, errand: Errand, signal: AbortSignal): Promise<Slot> {
+    const slot = await this.#lane(host).enter({ errand, signal })
+    if (slot === undefined) throw new TypeError('only those who can go elsewhere are sent away')
+    return slot
   }
 
-  /** Nobody enters this lane for `ms` milliseconds. A shorter pause never ends a longer one. */
-  pause(host: string, ms: number): void {
-    this.#lane(host).pause(ms)
+  /**
+   * For those who have somewhere else to go: undefined when the lane is paused, or is while they wait.
+   * @throws HearthError ABORTED when the signal ends the wait.
+   */
+  enterUnlessPaused(host: string, errand: Errand, signal: AbortSignal): Promise<Slot | undefined> {
+    return this.#lane(host).enter({ errand, signal, unlessPaused: true })
+  }
+
+  /** Nobody enters this lane for a while. A shorter pause never ends a longer one. */
+  pause(host: string, pause: Pause): void {
+    if (this.#lane(host).pause(pause)) this.#options.onPause?.(host, pause)
+  }
+
+  isPaused(host: string): boolean {
+    return this.#lanes.get(host)?.isPaused ?? false
+  }
+
+  /** How many slots of this host were left by those who got what they came for: rises as long as it serves us. */
+  served(host: string): number {
+    return this.#lanes.get(host)?.served ?? 0
+  }
+
+  /** Announces requests that are still to come: until the result is called, once, a slot is kept from large blobs. */
+  expect(host: string): () => void {
+    return this.#lane(host).expect()
   }
 
   #lane(host: string): Lane {
     const existing = this.#lanes.get(host)
     if (existing !== undefined) return existing
-    const lane = new Lane(this.#width, this.#scheduler)
+    const { newOrder = largestFirst, random = Math.random, scheduler = asyncScheduler } = this.#options
+    const lane = new Lane(this.#width, { order: newOrder(this.#width), random, scheduler })
     this.#lanes.set(host, lane)
     return lane
   }
 }
 
-class Lane {
-  readonly #waiting = new Set<() => void>()
-  readonly #width: number
-  readonly #scheduler: SchedulerLike
-  #inside = 0
-  #pausedUntil = 0
-  /** What was asked for: by a clock that is set back, the pause would last longer. */
-  #pauseMs = 0
-  /** Set only while somebody waits: else it would keep the process alive for nobody. */
-  #alarm: Subscription | undefined
-
-  constructor(width: number, scheduler: SchedulerLike) {
-    this.#width = width
-    this.#scheduler = scheduler
-  }
-
-  enter(signal: AbortSignal): Promise<Slot> {
-    return new Promise((resolve, reject) => {
-      const give = (): void => {
-        signal.removeEventListener('abort', giveUp)
-        this.#inside += 1
-        resolve(this.#slot())
-      }
-      const giveUp = (): void => {
-        this.#waiting.delete(give)
-        if (this.#waiting.size === 0) this.#stopAlarm()
-        reject(new HearthError('ABORTED', 'stopped while waiting for a turn'))
-      }
-      if (signal.aborted) return giveUp()
-      signal.addEventListener('abort', giveUp, { once: true })
-      this.#waiting.add(give)
-      this.#letIn()
-    })
-  }
-
-  pause(ms: number): void {
-    const until = this.#scheduler.now() + ms
-    if (until <= this.#pausedUntil) return
-    this.#pausedUntil = until
-    this.#pauseMs = ms
-    this.#stopAlarm()
-    this.#letIn()
-  }
-
-  #slot(): Slot {
-    let inside = true
-    return {
-      leave: () => {
-        if (!inside) return
-        inside = false
-        this.#inside -= 1
-        this.#letIn()
-      },
-    }
-  }
-
-  #letIn(): void {
-    if (this.#waiting.size === 0) return
-    const left = Math.min(this.#pausedUntil - this.#scheduler.now(), this.#pauseMs)
-    if (left > 0) {
-      this.#alarm ??= this.#scheduler.schedule(() => this.#resume(), left)
-      return
-    }
-    for (const give of this.#waiting) {
-      if (this.#inside >= this.#width) return
-      this.#waiting.delete(give)
-      give()
-    }
-  }
-
-  /** The pause is over when its timer says so: by the clock it may not be yet, and nobody would look a second time. */
-  #resume(): void {
-    this.#alarm = undefined
-    this.#pausedUntil = 0
-    this.#letIn()
-  }
-
-  #stopAlarm(): void {
-    this.#alarm?.unsubscribe()
-    this.#alarm = undefined
-  }
+function largestFirst<T>(width: number): TurnOrder<T> {
+  return new LargestFirst<T>(width)
 }

@@ -5,6 +5,16 @@ import type { Digest } from '../oci/digest.js'
 export type ProgressEvent =
   /** The first event: how many images there are. */
   | { readonly type: 'job-started'; readonly images: number }
+  /**
+   * Nobody asks this host for so long: it wants that (`asked`), or it cannot be reached and one request at a time finds out
+   * whether it is back (`unreachable`). A later one counts instead of an earlier one.
+   */
+  | {
+      readonly type: 'host-paused'
+      readonly host: string
+      readonly delayMs: number
+      readonly reason: 'asked' | 'unreachable'
+    }
   | { readonly type: 'image-started'; readonly image: string }
   | { readonly type: 'image-resolved'; readonly image: string; readonly digest: Digest }
   | {

@@ -62,6 +62,7 @@ async function complete(
   const { signal } = run
   const manifests = await readImage(reference, resolution, { wanted, offline, signal }, { ...run.holdings, ...run })
   const plan = planImage(manifests.found, wanted)
+  run.planned()
   const config = run.request.strict ? await checkPlatform(reference, plan, run) : NOTHING
   const leaves = await fetchLeaves(reference, plan, run)
   const committed = await commitManifests(plan, manifests.fetched, run)

@@ -12,7 +12,7 @@
  *
  * 1 to 6 are safe to repeat, 7 is the moment it becomes true, 8 can always be made again from 7.
  */
-import { catchError, firstValueFrom, from, mergeMap, of, timeout } from 'rxjs'
+import { catchError, firstValueFrom, from, groupBy, mergeMap, of, timeout } from 'rxjs'
 import type { BlobStore, Claims, Leases } from '../blobs/blob-store.js'
 import type { DiskSpace } from '../blobs/disk-space.js'
 import { HearthError, isHearthError, toFailure } from '../errors.js'
@@ -23,6 +23,7 @@ import type { PullPolicy, ResolvedOptions } from '../options.js'
 import type { Pool } from '../pool/pool.js'
 import type { Registry } from '../registry/registry.js'
 import { collect, firstOf } from './abortable.js'
+import type { Lanes, LanesOptions } from './lanes.js'
 import type { WantedPlatforms } from './plan.js'
 import type { OnProgress } from './progress.js'
 import { pullImage } from './pull-image.js'
@@ -31,8 +32,12 @@ import type { PullReport, PullResult } from './report.js'
 import type { RetryHooks } from './retry.js'
 import { openRun } from './run.js'
 
-/** Images resolved and planned at once: their small requests wait in the hosts' lanes anyway. */
-const IMAGES_AT_ONCE = 64
+/**
+ * Images of one registry under way at once: what is known of them is what the lanes can order. In the simulation
+ * (bench/pull/scheduler.bench.ts) 64 leave large layers for the end, and 1024 gain little over 256, for 62 KB of memory each.
+ * Each registry has its own: one that asks for a pause holds up nobody else's images.
+ */
+export const IMAGES_AT_ONCE = 256
 /** What an abort waits for at most: a disk that takes longer to flush is left to finish by itself. */
 export const STOP_WITHIN_MS = 1500
 
@@ -48,7 +53,7 @@ export interface PullDeps {
   readonly recorder: Recorder
   readonly options: Pick<ResolvedOptions, 'jobs' | 'retry' | 'durability'>
   readonly boot: string
-  readonly hooks?: Pick<RetryHooks, 'random' | 'scheduler'>
+  readonly hooks?: Pick<RetryHooks, 'random' | 'scheduler'> & Pick<LanesOptions, 'newOrder'>
 }
 
 /** An image with wishes of its own, in place of the request's. */
@@ -82,42 +87,61 @@ export async function pull(request: PullRequest, deps: PullDeps): Promise<PullRe
   if (request.signal?.aborted) throw new HearthError('ABORTED', 'stopped before it began')
   const run = openRun(request, deps)
   const others = new AbortController()
-  const targets = request.references.map((target) => (typeof target === 'string' ? { reference: target } : target))
+  const targets = request.references.map((target, place) => placed(target, place, run.lanes))
   if (!request.signal?.aborted) request.onProgress({ type: 'job-started', images: targets.length })
-  const images = from(targets.entries()).pipe(
-    mergeMap(
-      ([place, target]) =>
-        run.jobs
-          .run((signal) => pullOne(target, signal))
-          .pipe(
-            catchError((error: unknown) => {
-              if (request.failFast) others.abort()
-              return of(failed(target.reference, error, request.onProgress))
-            }),
-            mergeMap((result) => of({ place, result })),
-          ),
-      IMAGES_AT_ONCE,
-    ),
+  const pullPlaced = (target: PlacedTarget) =>
+    run.jobs
+      .run((signal) => pullOne(target, signal))
+      .pipe(
+        catchError((error: unknown) => {
+          if (request.failFast) others.abort()
+          return of(failed(target.reference, error, request.onProgress))
+        }),
+        mergeMap((result) => of({ place: target.place, result })),
+      )
+  const images = from(targets).pipe(
+    groupBy(({ registry }) => registry),
+    mergeMap((ofOneRegistry) => ofOneRegistry.pipe(mergeMap(pullPlaced, IMAGES_AT_ONCE)), Number.POSITIVE_INFINITY),
   )
-  const pullOne = async ({ reference, wanted, digest }: PullTarget, signal: AbortSignal): Promise<PullResult> => {
-    if (others.signal.aborted) throw new HearthError('ABORTED', 'another image failed')
-    const own = wanted === undefined ? request : { ...request, wanted, strict: true }
-    return pullImage(reference, parseReference(reference), {
-      ...run,
-      request: own,
-      signal: request.failFast ? firstOf(signal, others.signal) : signal,
-      ...(digest !== undefined && { pinned: digest }),
-    })
+  const pullOne = async (target: PlacedTarget, signal: AbortSignal): Promise<PullResult> => {
+    const { reference, wanted, digest, planned } = target
+    try {
+      if (others.signal.aborted) throw new HearthError('ABORTED', 'another image failed')
+      const own = wanted === undefined ? request : { ...request, wanted, strict: true }
+      return await pullImage(reference, parseReference(reference), {
+        ...run,
+        request: own,
+        planned,
+        signal: request.failFast ? firstOf(signal, others.signal) : signal,
+        ...(digest !== undefined && { pinned: digest }),
+      })
+    } finally {
+      planned()
+    }
   }
   try {
-    const placed = await collect(images, request.signal)
-    return { results: placed.toSorted((a, b) => a.place - b.place).map(({ result }) => result) }
+    const results = await collect(images, request.signal)
+    return { results: results.toSorted((a, b) => a.place - b.place).map(({ result }) => result) }
   } finally {
     // What was asked to stop may be in the middle of a commit: nothing goes on behind the caller's back.
     const stopped = from(run.jobs.ended())
     await firstValueFrom(stopped.pipe(timeout({ first: STOP_WITHIN_MS, with: () => of(undefined) })))
     await deps.recorder.flush()
   }
+}
+
+interface PlacedTarget extends PullTarget {
+  readonly place: number
+  /** Empty when the reference is none. */
+  readonly registry: string
+  /** To be called when it is known what the image consists of. */
+  readonly planned: () => void
+}
+
+function placed(target: string | PullTarget, place: number, lanes: Lanes): PlacedTarget {
+  const whole = typeof target === 'string' ? { reference: target } : target
+  const registry = canonical(whole.reference)?.replace(/\/.*/, '') ?? ''
+  return { ...whole, place, registry, planned: lanes.expect(registry) }
 }
 
 function failed(requested: string, error: unknown, onProgress: OnProgress): PullResult {

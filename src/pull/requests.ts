@@ -8,6 +8,7 @@ import { collect } from './abortable.js'
 import { type PolitelyDeps, politely, type Turn } from './politely.js'
 import type { OnProgress } from './progress.js'
 import { SingleFlight } from './single-flight.js'
+import type { Errand } from './turn-order.js'
 
 export interface RequestsDeps extends PolitelyDeps {
   readonly registry: Registry
@@ -30,7 +31,7 @@ export class Requests {
   resolve(reference: Reference, signal: AbortSignal): Promise<Descriptor> {
     const name = formatReference(reference)
     const { registry } = this.#deps
-    const job = () => this.#politely(reference, (own) => registry.resolve(reference, { signal: own }))
+    const job = () => this.#politely(reference, 'name', (own) => registry.resolve(reference, { signal: own }))
     return one(this.#resolutions.run(name, job), signal)
   }
 
@@ -41,7 +42,7 @@ export class Requests {
     let joined = true
     const shared = this.#manifests.run(key, () => {
       joined = false
-      return this.#politely(reference, (own) =>
+      return this.#politely(reference, digest === undefined ? 'name' : 'manifest', (own) =>
         registry.manifest(reference, { signal: own, ...(digest !== undefined && { digest }) }),
       )
     })
@@ -53,7 +54,7 @@ export class Requests {
   tags(reference: Reference, signal: AbortSignal): Promise<readonly string[]> {
     const { registry } = this.#deps
     return one(
-      this.#politely(reference, (own) => registry.tags(reference, { signal: own })),
+      this.#politely(reference, 'name', (own) => registry.tags(reference, { signal: own })),
       signal,
     )
   }
@@ -62,17 +63,17 @@ export class Requests {
   referrers(reference: Reference, digest: Digest, signal: AbortSignal): Promise<readonly Descriptor[]> {
     const { registry } = this.#deps
     return one(
-      this.#politely(reference, (own) => registry.referrers(reference, digest, { signal: own })),
+      this.#politely(reference, 'manifest', (own) => registry.referrers(reference, digest, { signal: own })),
       signal,
     )
   }
 
-  #politely<T>(reference: Reference, ask: (signal: AbortSignal) => Promise<T>): Observable<T> {
+  #politely<T>(reference: Reference, errand: Errand, ask: (signal: AbortSignal) => Promise<T>): Observable<T> {
     const onRetry: Turn['onRetry'] = ({ attempt, delayMs, error }) => {
       const image = formatReference(reference)
       this.#deps.onProgress({ type: 'request-retry', image, attempt, delayMs, failure: toFailure(error) })
     }
-    return politely(ask, { host: reference.registry, onRetry }, this.#deps)
+    return politely(ask, { host: reference.registry, errand, onRetry }, this.#deps)
   }
 }
 

@@ -15,8 +15,8 @@ export interface RetryHooks {
   /** In [0, 1). */
   readonly random?: () => number
   readonly scheduler?: SchedulerLike
-  /** Whether the failed attempt got somewhere: then the count of fruitless attempts begins again. */
-  readonly progressed?: () => boolean
+  /** Whether the failed attempt got somewhere: then the count of fruitless attempts begins again. Asked once for each. */
+  readonly progressed?: (error: unknown) => boolean
   readonly onRetry?: (retry: {
     readonly attempt: number
     readonly delayMs: number
@@ -51,7 +51,7 @@ export function retryWhenUseful<T>(policy: RetryPolicy, hooks: RetryHooks = {}):
     defer(() => {
       let attempt = 0
       const delay = (error: unknown): Observable<unknown> => {
-        attempt = progressed?.() ? 1 : attempt + 1
+        attempt = progressed?.(error) ? 1 : attempt + 1
         try {
           const delayMs = nextDelayMs(policy, attempt, error, random())
           onRetry?.({ attempt, delayMs, error: error as HearthError })

@@ -3,7 +3,8 @@ import { Jobs } from './abortable.js'
 import type { FetchDeps, FetchedBlob } from './fetch.js'
 import type { HoldingsDeps } from './holdings.js'
 import { presentBlobs } from './holdings.js'
-import { Lanes } from './lanes.js'
+import type { Lanes } from './lanes.js'
+import { openLanes } from './open-lanes.js'
 import type { PullDeps, PullRequest } from './pull.js'
 import { Requests } from './requests.js'
 import { SingleFlight } from './single-flight.js'
@@ -14,6 +15,7 @@ export interface Run {
   readonly request: PullRequest
   readonly deps: PullDeps
   readonly jobs: Jobs
+  readonly lanes: Lanes
   readonly requests: Requests
   readonly holdings: HoldingsDeps
   readonly fetching: FetchDeps
@@ -25,14 +27,19 @@ export type ImageRun = Run & {
   readonly signal: AbortSignal
   /** The root that the reference gets, whatever its tag names in the registry. */
   readonly pinned?: Digest
+  /** To be called when it is known what the image consists of: no more requests are to be expected for it. */
+  readonly planned: () => void
 }
 
 export function openRun(request: PullRequest, deps: PullDeps): Run {
   const { options, hooks = {}, registry } = deps
   const { onProgress } = request
-  const lanes = new Lanes(options.jobs, hooks.scheduler)
+  const { lanes, pauses } = openLanes(options.jobs, options.retry, {
+    ...hooks,
+    onPause: (host, { ms, reason }) => onProgress({ type: 'host-paused', host, delayMs: Math.ceil(ms), reason }),
+  })
   const jobs = new Jobs()
-  const common = { registry, lanes, jobs, retry: options.retry, hooks, onProgress }
+  const common = { registry, lanes, pauses, jobs, retry: options.retry, hooks, onProgress }
   const holdings: HoldingsDeps = { ...deps, jobs, verifying: new SingleFlight() }
   const fetching: FetchDeps = {
     ...deps,
@@ -44,5 +51,5 @@ export function openRun(request: PullRequest, deps: PullDeps): Run {
   }
   const space = deps.disk && new SpaceBudget(deps.disk)
   const requests = new Requests(common)
-  return { request, deps, jobs, requests, holdings, fetching, ...(space && { space }) }
+  return { request, deps, jobs, lanes, requests, holdings, fetching, ...(space && { space }) }
 }

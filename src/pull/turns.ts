@@ -1,6 +1,6 @@
 import { firstValueFrom, from, of, timeout } from 'rxjs'
 import { collect, Jobs } from './abortable.js'
-import { Lanes } from './lanes.js'
+import { openLanes } from './open-lanes.js'
 import { type PolitelyDeps, politely, type Turn } from './politely.js'
 
 /** What an abort waits for at most: a request that does not notice is left to itself. */
@@ -12,7 +12,7 @@ export class Turns {
 
   /** @param width requests under way at once for each host. */
   constructor({ width, retry, hooks = {} }: Pick<PolitelyDeps, 'retry'> & Partial<PolitelyDeps> & { width: number }) {
-    this.#deps = { lanes: new Lanes(width, hooks.scheduler), jobs: new Jobs(), retry, hooks }
+    this.#deps = { ...openLanes(width, retry, hooks), jobs: new Jobs(), retry, hooks }
   }
 
   /** @throws HearthError whatever the last attempt failed with; ABORTED. */

@@ -12,6 +12,7 @@ import { parseReference, type Reference } from '../../src/oci/reference.js'
 import { DEFAULTS } from '../../src/options.js'
 import { collect, Jobs } from '../../src/pull/abortable.js'
 import { type FetchDeps, fetchBlobs } from '../../src/pull/fetch.js'
+import { HostPauses } from '../../src/pull/host-pauses.js'
 import { Lanes } from '../../src/pull/lanes.js'
 import type { ProgressEvent } from '../../src/pull/progress.js'
 import { Recorder } from '../../src/pull/recorder.js'
@@ -44,6 +45,8 @@ describe('fetchBlobs', () => {
   })
 
   function use(served: MemoryRegistry, changes: Partial<FetchDeps> = {}): void {
+    const { lanes = new Lanes(4) } = changes
+    const retry = { ...DEFAULTS.retry, retries: 2, minDelayMs: 0, maxDelayMs: 0 }
     registry = served
     registry.add(APP, image)
     registry.add(OTHER, image)
@@ -58,11 +61,12 @@ describe('fetchBlobs', () => {
       pool,
       claims: new MemoryClaims(),
       recorder: new Recorder({ ...parts, materialise: async () => undefined, now: () => 0 }),
-      lanes: new Lanes(4),
+      lanes,
+      pauses: new HostPauses({ lanes, policy: retry, random: () => 0, now: () => 0 }),
       jobs: new Jobs(),
       inFlight: new SingleFlight(),
       isPresent: async ({ digest }) => log.state.blobs.has(digest),
-      retry: { ...DEFAULTS.retry, retries: 2, minDelayMs: 0, maxDelayMs: 0 },
+      retry,
       hooks: { random: () => 0 },
       onProgress: (event) => progress.push(event),
       ...changes,
@@ -237,7 +241,7 @@ describe('fetchBlobs', () => {
       const fetching = fetch(hub, [layer], stop.signal)
       while (!progress.some(({ type }) => type === 'blob-retry')) await turn()
       let entered = false
-      deps.lanes.enter('docker.io', stop.signal).then(
+      deps.lanes.enter('docker.io', 'name', stop.signal).then(
         () => (entered = true),
         () => undefined,
       )
@@ -254,7 +258,7 @@ describe('fetchBlobs', () => {
       const stop = new AbortController()
       let entered = false
       answer = () => {
-        deps.lanes.enter('docker.io', stop.signal).then(
+        deps.lanes.enter('docker.io', 'name', stop.signal).then(
           () => (entered = true),
           () => undefined,
         )
@@ -282,7 +286,7 @@ describe('fetchBlobs', () => {
       answer = () => undefined
       await assert.rejects(fetch(APP, [layer]), { code: 'LOG_FAILED' })
       assert.deepEqual([claims.held, claims.given], [0, 4])
-      ;(await lanes.enter(APP.registry, new AbortController().signal)).leave()
+      ;(await lanes.enter(APP.registry, 'name', new AbortController().signal)).leave()
     })
 
     it('lets the next one in while the disk is waited for', async () => {
@@ -312,6 +316,15 @@ describe('fetchBlobs', () => {
       await claim.release()
       assert.equal((await fetching)[0]?.received, layer.size)
     })
+  })
+
+  it('passes over a mirror that wants to be left alone', async () => {
+    use(new MirroredRegistry({ before: (request) => answer(request) }))
+    answer = refuse('TOOMANYREQUESTS', ({ host }) => host === 'mirror.test', { retryAfterMs: 60_000 })
+    await fetch(APP, [layer])
+    await fetch(APP, layers.slice(1))
+    const hosts = asked().map(({ host }) => host)
+    assert.deepEqual(hosts, ['mirror.test', ...layers.map(() => 'registry.test')])
   })
 
   it('answers a challenge once, and fails when that was not enough', async () => {
@@ -361,6 +374,14 @@ class HubRegistry extends MemoryRegistry {
 
   override readBlob(source: BlobSource, options?: { readonly signal?: AbortSignal }): Promise<Uint8Array> {
     return super.readBlob({ ...source, host: 'docker.io' }, options)
+  }
+}
+
+/** Has a mirror before the registry itself. */
+class MirroredRegistry extends MemoryRegistry {
+  override async blobSources(...call: Parameters<MemoryRegistry['blobSources']>): Promise<readonly BlobSource[]> {
+    const [own = assert.fail()] = await super.blobSources(...call)
+    return [{ ...own, host: 'mirror.test', url: own.url.replace('registry.test', 'mirror.test') }, own]
   }
 }
 

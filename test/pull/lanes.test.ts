@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { VirtualTimeScheduler } from 'rxjs'
 import { isHearthError } from '../../src/errors.js'
-import { Lanes, type Slot } from '../../src/pull/lanes.js'
+import type { Pause, Slot } from '../../src/pull/lane.js'
+import { Lanes } from '../../src/pull/lanes.js'
 
 const never = new AbortController().signal
+const asked = (ms: number): Pause => ({ ms, reason: 'asked' })
 
 /** Lets every promise that is already settled run its continuations. */
 const settled = () => new Promise((resolve) => setImmediate(resolve))
@@ -15,7 +17,7 @@ describe('Lanes', () => {
     const entered: number[] = []
     const slots: Slot[] = []
     for (const number of [1, 2, 3, 4]) {
-      void lanes.enter('a', never).then((slot) => {
+      void lanes.enter('a', 'name', never).then((slot) => {
         entered.push(number)
         slots.push(slot)
       })
@@ -29,12 +31,12 @@ describe('Lanes', () => {
 
   it('counts a slot once, however often it is left', async () => {
     const lanes = new Lanes(1)
-    const first = await lanes.enter('a', never)
+    const first = await lanes.enter('a', 'name', never)
     first.leave()
     first.leave()
-    await lanes.enter('a', never)
+    await lanes.enter('a', 'name', never)
     let third = false
-    void lanes.enter('a', never).then(() => {
+    void lanes.enter('a', 'name', never).then(() => {
       third = true
     })
     await settled()
@@ -43,17 +45,17 @@ describe('Lanes', () => {
 
   it('keeps hosts apart', async () => {
     const lanes = new Lanes(1)
-    await lanes.enter('a', never)
-    await lanes.enter('b', never)
+    await lanes.enter('a', 'name', never)
+    await lanes.enter('b', 'name', never)
   })
 
   it('lets nobody in while it is paused, and a shorter pause does not end a longer one', async () => {
     const scheduler = new VirtualTimeScheduler()
-    const lanes = new Lanes(4, scheduler)
-    lanes.pause('a', 7000)
-    lanes.pause('a', 10)
+    const lanes = new Lanes(4, { scheduler, random: () => 0 })
+    lanes.pause('a', asked(7000))
+    lanes.pause('a', asked(10))
     let enteredAt = -1
-    void lanes.enter('a', never).then(() => {
+    void lanes.enter('a', 'name', never).then(() => {
       enteredAt = scheduler.frame
     })
     await settled()
@@ -67,9 +69,9 @@ describe('Lanes', () => {
     const scheduler = new VirtualTimeScheduler()
     // Timers and clocks round differently, and clocks are set back.
     scheduler.now = () => scheduler.frame - 1
-    const lanes = new Lanes(1, scheduler)
-    lanes.pause('a', 100)
-    const entered = lanes.enter('a', never)
+    const lanes = new Lanes(1, { scheduler, random: () => 0 })
+    lanes.pause('a', asked(100))
+    const entered = lanes.enter('a', 'name', never)
     scheduler.flush()
     await entered
   })
@@ -77,10 +79,10 @@ describe('Lanes', () => {
   it('has a timer only while somebody waits', async () => {
     const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
     const lanes = new Lanes(1)
-    lanes.pause('a', 60_000)
+    lanes.pause('a', asked(60_000))
     assert.equal(timers(), 0)
     const [one, two] = [new AbortController(), new AbortController()]
-    const waiting = [one, two].map(({ signal }) => assert.rejects(lanes.enter('a', signal)))
+    const waiting = [one, two].map(({ signal }) => assert.rejects(lanes.enter('a', 'name', signal)))
     assert.equal(timers(), 1)
     one.abort()
     assert.equal(timers(), 1)
@@ -91,12 +93,12 @@ describe('Lanes', () => {
 
   it('is paused no longer than it was told to, even if the clock is set back', async () => {
     const scheduler = new VirtualTimeScheduler()
-    const lanes = new Lanes(1, scheduler)
+    const lanes = new Lanes(1, { scheduler, random: () => 0 })
     let now = 1_000_000
     scheduler.now = () => now
-    lanes.pause('a', 100)
+    lanes.pause('a', asked(100))
     now = 0
-    const entered = lanes.enter('a', never)
+    const entered = lanes.enter('a', 'name', never)
     scheduler.flush()
     await entered
     assert.equal(scheduler.frame, 100)
@@ -104,27 +106,27 @@ describe('Lanes', () => {
 
   it('stays paused until the end of a longer pause that came while somebody waited', async () => {
     const scheduler = new VirtualTimeScheduler()
-    const lanes = new Lanes(1, scheduler)
-    lanes.pause('a', 100)
-    const entered = lanes.enter('a', never)
-    lanes.pause('a', 500)
+    const lanes = new Lanes(1, { scheduler, random: () => 0 })
+    lanes.pause('a', asked(100))
+    const entered = lanes.enter('a', 'name', never)
+    lanes.pause('a', asked(500))
     scheduler.flush()
     await entered
     assert.equal(scheduler.frame, 500)
   })
 
   it('pauses one host alone', async () => {
-    const lanes = new Lanes(1, new VirtualTimeScheduler())
-    lanes.pause('a', 7000)
-    await lanes.enter('b', never)
+    const lanes = new Lanes(1, { scheduler: new VirtualTimeScheduler() })
+    lanes.pause('a', asked(7000))
+    await lanes.enter('b', 'name', never)
   })
 
   it('ends the wait of whoever is aborted, and gives the place to the next', async () => {
     const lanes = new Lanes(1)
-    const first = await lanes.enter('a', never)
+    const first = await lanes.enter('a', 'name', never)
     const gone = new AbortController()
-    const aborted = lanes.enter('a', gone.signal)
-    const patient = lanes.enter('a', never)
+    const aborted = lanes.enter('a', 'name', gone.signal)
+    const patient = lanes.enter('a', 'name', never)
     gone.abort()
     await assert.rejects(aborted, (error) => isHearthError(error, 'ABORTED'))
     first.leave()
@@ -132,6 +134,71 @@ describe('Lanes', () => {
   })
 
   it('does not let in whoever was aborted before', async () => {
-    await assert.rejects(new Lanes(1).enter('a', AbortSignal.abort()), (error) => isHearthError(error, 'ABORTED'))
+    await assert.rejects(new Lanes(1).enter('a', 'name', AbortSignal.abort()), (error) =>
+      isHearthError(error, 'ABORTED'),
+    )
+  })
+
+  it('opens one slot after a pause, and another for each that is left', async () => {
+    const scheduler = new VirtualTimeScheduler()
+    const lanes = new Lanes(4, { scheduler, random: () => 0 })
+    lanes.pause('a', asked(100))
+    const slots: Slot[] = []
+    for (let times = 0; times < 4; times++) void lanes.enter('a', 'name', never).then((slot) => slots.push(slot))
+    scheduler.flush()
+    await settled()
+    assert.equal(slots.length, 1)
+    slots[0]?.leave()
+    await settled()
+    assert.equal(slots.length, 3)
+  })
+
+  it('waits a little longer than it is told to, so that a fleet does not come back in step', async () => {
+    const scheduler = new VirtualTimeScheduler()
+    const lanes = new Lanes(1, { scheduler, random: () => 0.5 })
+    lanes.pause('a', asked(60_000))
+    const entered = lanes.enter('a', 'name', never)
+    scheduler.flush()
+    await entered
+    assert.equal(scheduler.frame, 60_500)
+  })
+
+  it('tells of a pause, and of one that makes it longer, but not of each request that hears the same', () => {
+    const told: string[] = []
+    const scheduler = new VirtualTimeScheduler()
+    const onPause = (host: string, { ms, reason }: Pause) => told.push(`${host} ${ms} ${reason}`)
+    const lanes = new Lanes(4, { scheduler, random: () => 0, onPause })
+    for (const ms of [2000, 2000, 1000, 9000]) lanes.pause('a', asked(ms))
+    assert.deepEqual(told, ['a 2000 asked', 'a 9000 asked'])
+  })
+
+  it('sends away those who can go elsewhere, at once and while they wait', async () => {
+    const lanes = new Lanes(1, { scheduler: new VirtualTimeScheduler() })
+    await lanes.enter('a', 'name', never)
+    const waiting = lanes.enterUnlessPaused('a', { bytes: 1 }, never)
+    lanes.pause('a', asked(1000))
+    assert.equal(await waiting, undefined)
+    assert.equal(await lanes.enterUnlessPaused('a', { bytes: 1 }, never), undefined)
+    assert.ok(await lanes.enterUnlessPaused('b', { bytes: 1 }, never))
+  })
+
+  it('lets large blobs have every slot as soon as no more requests are expected', async () => {
+    const lanes = new Lanes(4)
+    const planned = [lanes.expect('a'), lanes.expect('a')]
+    let entered = 0
+    for (let times = 0; times < 4; times++) {
+      void lanes.enter('a', { bytes: 2 ** 30 }, never).then(() => {
+        entered += 1
+      })
+    }
+    await settled()
+    assert.equal(entered, 3)
+    planned[0]?.()
+    planned[0]?.()
+    await settled()
+    assert.equal(entered, 3)
+    planned[1]?.()
+    await settled()
+    assert.equal(entered, 4)
   })
 })

@@ -3,6 +3,7 @@ import { MemoryLeases } from '../../src/blobs/memory-leases.js'
 import { MemoryEventLog } from '../../src/log/memory-event-log.js'
 import { DEFAULTS, type RetryPolicy } from '../../src/options.js'
 import { Jobs } from '../../src/pull/abortable.js'
+import { HostPauses } from '../../src/pull/host-pauses.js'
 import { Lanes } from '../../src/pull/lanes.js'
 import type { ProgressEvent } from '../../src/pull/progress.js'
 import type { ReadImageDeps } from '../../src/pull/read-image.js'
@@ -28,7 +29,8 @@ export interface MemoryRunOptions {
   readonly jobs?: number
 }
 
-export function aMemoryRun({ before, retry, jobs: width = 4 }: MemoryRunOptions = {}): MemoryRun {
+export function aMemoryRun({ before, retry: changes, jobs: width = 4 }: MemoryRunOptions = {}): MemoryRun {
+  const retry = { ...DEFAULTS.retry, retries: 2, minDelayMs: 0, maxDelayMs: 0, ...changes }
   const registry = new MemoryRegistry({ ...(before && { before }) })
   const blobs = new MemoryBlobStore()
   const log = new MemoryEventLog()
@@ -40,7 +42,8 @@ export function aMemoryRun({ before, retry, jobs: width = 4 }: MemoryRunOptions 
     registry,
     lanes,
     jobs,
-    retry: { ...DEFAULTS.retry, retries: 2, minDelayMs: 0, maxDelayMs: 0, ...retry },
+    pauses: new HostPauses({ lanes, policy: retry, random: () => 0, now: () => 0 }),
+    retry,
     hooks: { random: () => 0 },
     onProgress: (event) => progress.push(event),
   })
