@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { anImage, type BuiltImage } from '../support/an-image.js'
+import { startContainerd } from '../support/a-containerd.js'
 import { type DockerRegistry, PASSWORD, startDockerRegistry, USERNAME } from '../support/docker-registry.js'
 import { hearth, hearthOk } from '../support/hearth.js'
 import { interop, runTool, skopeoPush } from '../support/interop.js'
@@ -142,3 +143,29 @@ for (const auth of ['htpasswd', 'token'] as const) {
     })
   })
 }
+
+const CONTAINERD =
+  process.getuid?.() === 0 ? interop('docker-registry', 'containerd', 'ctr') : { skip: 'containerd needs root' }
+
+describe('containerd', CONTAINERD, () => {
+  it('fetches all of what was pushed, each blob under its digest', async () => {
+    const registry = await startDockerRegistry()
+    const containerd = await startContainerd()
+    try {
+      const image = await anImage({
+        seed: 'ctr',
+        platforms: ['linux/amd64', 'linux/arm64'],
+        layers: [{}, { bytes: 9000 }],
+      })
+      const [cache, name] = [await tempDir(), `${registry.host}/team/app:1`]
+      await writeLayout(cache, [{ name, image }])
+      await hearthOk(['push', name, '--cache', cache])
+      await containerd.ctr('content', 'fetch', '--plain-http', '--all-platforms', name)
+      const held = await containerd.ctr('content', 'ls', '-q')
+      assert.deepEqual(held.trim().split('\n').sort(), [...image.blobs.keys()].sort())
+    } finally {
+      await containerd.close()
+      await registry.close()
+    }
+  })
+})

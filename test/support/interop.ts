@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 
 /** Programs of others that read what we write, or serve what we read. */
-export type Tool = 'docker-registry' | 'skopeo' | 'umoci' | 'podman' | 'containerd' | 'ctr'
+export type Tool = 'docker-registry' | 'skopeo' | 'umoci' | 'podman' | 'containerd' | 'ctr' | 'python3'
 
 const TIMEOUT_MS = 60_000
 
