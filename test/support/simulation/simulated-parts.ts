@@ -9,12 +9,15 @@ import type { Digest } from '../../../src/oci/digest.js'
 import { formatReference, type Reference } from '../../../src/oci/reference.js'
 import type { Pool, PoolCallOptions } from '../../../src/pool/pool.js'
 import type { FetchBlobTask, FetchBlobValue, VerifyBlobValue } from '../../../src/pool/tasks.js'
+import { MemoryRegistry } from '../../../src/registry/memory-registry.js'
 import type { CallOptions, FetchedManifest, Registry } from '../../../src/registry/registry.js'
 import type { Catalogue } from './catalogue.js'
 import type { SimulatedHost } from './simulated-host.js'
 
 /** The registries of a catalogue, each at its host. */
 export class SimulatedRegistry implements Registry {
+  /** Nothing is pushed. */
+  readonly uploads = new MemoryRegistry().uploads
   readonly #catalogue: Catalogue
   readonly #hosts: ReadonlyMap<string, SimulatedHost>
 
@@ -39,6 +42,10 @@ export class SimulatedRegistry implements Registry {
   }
 
   async tags(): Promise<readonly string[]> {
+    return []
+  }
+
+  async referrers(): Promise<readonly Descriptor[]> {
     return []
   }
 
@@ -129,6 +136,10 @@ export class SimulatedLog implements EventLog {
 
   async *read(): AsyncGenerator<never> {}
 
+  async changed(): Promise<never> {
+    throw new TypeError('nobody follows this log')
+  }
+
   async close(): Promise<void> {}
 
   readonly #held: HeldLog = {
@@ -141,7 +152,9 @@ export class SimulatedLog implements EventLog {
     allBlobs: async () => this.#blobs,
     references: async () => this.#references,
     reference: async (name) => this.#references.get(name),
+    pins: async () => new Map(),
     unfinishedRemovals: async () => new Map(),
+    flushes: async () => new Map(),
   }
 
   #apply(event: HearthEvent): void {
