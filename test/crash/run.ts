@@ -5,6 +5,7 @@
 import { faults } from './faults.js'
 import { fullDisk } from './full-disk.js'
 import { kill } from './kill.js'
+import { model } from './model.js'
 import { power } from './power.js'
 import { processes } from './processes.js'
 import { rot } from './rot.js'
@@ -23,6 +24,7 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
   faults: { run: faults, sample: { points: 80, seconds: 0 }, long: { points: 100_000, seconds: 0 } },
   'full-disk': { run: fullDisk, sample: { points: 12, seconds: 0 }, long: { points: 500, seconds: 0 } },
   rot: { run: rot, sample: { points: 150, seconds: 0 }, long: { points: 3_000, seconds: 0 } },
+  model: { run: model, sample: { points: 15, seconds: 0 }, long: { points: 1_000, seconds: 0 } },
   processes: { run: processes, sample: { points: 0, seconds: 40 }, long: { points: 0, seconds: 1200 } },
 }
 

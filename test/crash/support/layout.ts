@@ -20,7 +20,7 @@ export interface Layout {
   readonly problems: readonly string[]
 }
 
-const REF_NAME = 'org.opencontainers.image.ref.name'
+export const REF_NAME = 'org.opencontainers.image.ref.name'
 export const POSITION = 'dev.hearth.log.position'
 export const HEAD = 'dev.hearth.log.head'
 const PLATFORM_OF = 'dev.hearth.platform-of'
