@@ -10,10 +10,12 @@ import type { CommandLine, Invocation, OutputOptions } from './commands/invocati
 import type { Outcome, StreamOutcome } from './commands/outcome.js'
 import { printableJson } from './commands/printable.js'
 import type { ProgressDisplay, ProgressSource } from './commands/progress-display.js'
+import { waitLine } from './commands/wait-line.js'
 import {
   ERRORS,
   HearthError,
   isHearthError,
+  type LockWait,
   openCache,
   type ProgressEvent,
   type PushProgress,
@@ -62,7 +64,7 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function run({ invocation, cache: options }: Run): Promise<number> {
-  const cache = await openCache(options)
+  const cache = await openCache({ ...options, onWait: tellWait })
   const progress = await startProgress(invocation)
   try {
     const outcome = await dispatch(cache, invocation, { signal: stopping.signal, ...progress.listeners })
@@ -75,6 +77,11 @@ async function run({ invocation, cache: options }: Run): Promise<number> {
   } finally {
     await cache.close()
   }
+}
+
+/** Silence would look like a hang. */
+function tellWait(wait: LockWait): void {
+  if (!output.quiet) process.stderr.write(`hearth: ${waitLine(wait)}\n`)
 }
 
 async function print(outcome: Outcome): Promise<number> {

@@ -51,7 +51,14 @@ export type { Descriptor } from './oci/descriptor.js'
 export type { Digest } from './oci/digest.js'
 export { formatPlatform, type Platform, parsePlatform } from './oci/platform.js'
 export { formatReference, parseReference, type Reference } from './oci/reference.js'
-export { type CacheOptions, DEFAULTS, PULL_POLICIES, type PullPolicy, type RetryPolicy } from './options.js'
+export {
+  type CacheOptions,
+  DEFAULTS,
+  type LockWait,
+  PULL_POLICIES,
+  type PullPolicy,
+  type RetryPolicy,
+} from './options.js'
 export type { OnProgress, ProgressEvent } from './pull/progress.js'
 export type { FailedImage, PulledImage, PullReport, PullResult } from './pull/report.js'
 export { INPUT_FORMATS, type InputFormat } from './warm/input-format.js'

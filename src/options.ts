@@ -39,9 +39,18 @@ export interface CacheOptions {
   readonly bodyTimeoutMs?: number
   readonly progressWindowMs?: number
   readonly minBytesPerSecond?: number
+  /** How long to wait for another process that has the log or index.json, or is stopped in the middle of a download. */
   readonly lockTimeoutMs?: number
+  /** Called when a call waits for another process so long that people notice. Downloads of others are told as progress. */
+  readonly onWait?: (wait: LockWait) => void
   /** Environment to read instead of the process's own. */
   readonly env?: Environment
+}
+
+/** What is waited for, and whom, if that is known. */
+export interface LockWait {
+  readonly for: 'log' | 'index.json'
+  readonly pid?: number
 }
 
 /** The same with nothing left open. `path` may still be relative to the current folder. */
@@ -63,6 +72,7 @@ export interface ResolvedOptions {
   readonly progressWindowMs: number
   readonly minBytesPerSecond: number
   readonly lockTimeoutMs: number
+  readonly onWait: (wait: LockWait) => void
   readonly checkpointEveryBytes: number
   readonly env: Environment
 }
@@ -131,6 +141,7 @@ export function resolveOptions(options: CacheOptions, surroundings: Surroundings
     progressWindowMs: number('progressWindowMs', 1),
     minBytesPerSecond: number('minBytesPerSecond', 0),
     lockTimeoutMs: number('lockTimeoutMs', 0),
+    onWait: options.onWait ?? (() => {}),
     checkpointEveryBytes: DEFAULTS.checkpointEveryBytes,
     env,
   }

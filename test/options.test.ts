@@ -28,7 +28,7 @@ describe('resolveOptions', () => {
   })
 
   it('leaves nothing open, and takes every default from one table', () => {
-    const { path: _, env: __, ...rest } = resolved()
+    const { path: _, env: __, onWait: ___, ...rest } = resolved()
     const { authFile, certFile, keyFile, caFiles, insecureHosts, plainHttpHosts, mirrors, ...defaults } = rest
     assert.deepEqual(defaults, DEFAULTS)
     assert.deepEqual([authFile, certFile, keyFile], [undefined, undefined, undefined])

@@ -81,12 +81,21 @@ export interface BlobStore {
   list(): AsyncIterable<BlobEntry>
 }
 
+export interface ClaimOptions {
+  readonly signal?: AbortSignal
+  /** Called once when the claim has to be waited for, with its holder, if that is known. */
+  readonly onWait?: (holder: { readonly pid?: number }) => void
+}
+
 /**
  * Port: one download of a blob at a time on this machine. A claim is freed when its holder dies.
  */
 export interface Claims {
-  /** Waits for the claim, with jitter; the signal ends the wait. */
-  claim(digest: Digest, options?: { readonly signal?: AbortSignal; readonly onWait?: () => void }): Promise<Claim>
+  /**
+   * Waits for the claim, with jitter, for as long as its holder gets on; the signal ends the wait.
+   * @throws HearthError STORE_BUSY naming a holder that does not; ABORTED.
+   */
+  claim(digest: Digest, options?: ClaimOptions): Promise<Claim>
 }
 
 export interface Claim {

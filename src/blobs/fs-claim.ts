@@ -2,44 +2,68 @@ import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HearthError } from '../errors.js'
-import { type Lock, tryLock } from '../lock/fs-lock.js'
+import { type Lock, readHolder, tryLock } from '../lock/fs-lock.js'
 import type { Digest } from '../oci/digest.js'
 import { CLAIMS_FOLDER, digestFileName } from '../oci/image-layout.js'
-import type { Claim, Claims } from './blob-store.js'
+import type { Claim, ClaimOptions, Claims } from './blob-store.js'
 import { guardedAsync } from './fs-error.js'
 import { KnownFolder, PRIVATE } from './fs-folder.js'
+import { HolderWatch, type WatchLimits } from './fs-holder-watch.js'
 
 // A download takes long: looking for its end must not cost CPU, and many waiters must not look in step.
 const MIN_DELAY_MS = 20
 const MAX_DELAY_MS = 150
 
-type ClaimOptions = NonNullable<Parameters<Claims['claim']>[1]>
+export interface FsClaimsOptions {
+  /** How long a holder may be stopped (SIGSTOP, a debugger) before it is given up. Default: a minute. */
+  readonly lockTimeoutMs?: number
+  /** How long one may get nowhere. Default: ten minutes. */
+  readonly stalledTimeoutMs?: number
+}
+
+const LOCK_TIMEOUT_MS = 60_000
+/** Longer than a download that a server keeps waiting goes without a byte: it would have failed by itself by then. */
+const STALLED_TIMEOUT_MS = 600_000
 
 /** Adapter: one OFD lock per digest in flight, which the kernel frees when its holder dies. */
 export class FsClaims implements Claims {
+  readonly #root: string
   readonly #folder: KnownFolder
+  readonly #limits: WatchLimits
 
   /** @param root the cache's folder. */
-  constructor(root: string) {
+  constructor(root: string, options: FsClaimsOptions = {}) {
+    const { lockTimeoutMs = LOCK_TIMEOUT_MS, stalledTimeoutMs = STALLED_TIMEOUT_MS } = options
+    this.#root = resolve(root)
+    this.#limits = { stoppedMs: lockTimeoutMs, stalledMs: Math.max(stalledTimeoutMs, lockTimeoutMs) }
     this.#folder = new KnownFolder(join(resolve(root), CLAIMS_FOLDER), PRIVATE)
   }
 
   /** The claim, or undefined when someone has it. */
   async tryClaim(digest: Digest): Promise<Claim | undefined> {
     await this.#folder.ensure()
-    const path = join(this.#folder.path, digestFileName(digest))
+    const path = this.#pathOf(digest)
     const lock = await tryLock(path)
     return lock && claimOf(path, lock)
   }
 
   async claim(digest: Digest, options: ClaimOptions = {}): Promise<Claim> {
-    for (let waited = false; ; waited = true) {
+    let watch: HolderWatch | undefined
+    for (;;) {
       throwIfAborted(digest, options.signal)
       const claim = await this.tryClaim(digest)
-      if (claim !== undefined) return { ...claim, waited }
-      if (!waited) options.onWait?.()
+      if (claim !== undefined) return { ...claim, waited: watch !== undefined }
+      if (watch === undefined) {
+        watch = new HolderWatch(this.#root, digest, this.#limits)
+        options.onWait?.(readHolder(this.#pathOf(digest)))
+      }
+      await watch.look(readHolder(this.#pathOf(digest)))
       await pause(digest, options.signal)
     }
+  }
+
+  #pathOf(digest: Digest): string {
+    return join(this.#folder.path, digestFileName(digest))
   }
 }
 

@@ -1,8 +1,6 @@
 import { HearthError } from '../errors.js'
 import type { Digest } from '../oci/digest.js'
-import type { Claim, Claims } from './blob-store.js'
-
-type ClaimOptions = NonNullable<Parameters<Claims['claim']>[1]>
+import type { Claim, ClaimOptions, Claims } from './blob-store.js'
 
 interface Holder {
   readonly done: Promise<void>
@@ -18,7 +16,7 @@ export class MemoryClaims implements Claims {
       if (signal?.aborted) throw aborted(digest)
       const holder = this.#holders.get(digest)
       if (holder === undefined) return this.#take(digest, waited)
-      if (!waited) onWait?.()
+      if (!waited) onWait?.({})
       await untilAborted(holder.done, signal)
     }
   }

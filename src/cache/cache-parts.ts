@@ -38,7 +38,8 @@ export class CacheParts {
     this.path = absolutePath(options.path)
     this.options = options
     this.host = host
-    this.index = new FsIndexFile({ root: this.path, lockTimeoutMs: options.lockTimeoutMs })
+    const { lockTimeoutMs, onWait } = options
+    this.index = new FsIndexFile({ root: this.path, lockTimeoutMs, onWait: () => onWait({ for: 'index.json' }) })
     this.blobs = new FsBlobStore(this.path)
   }
 
@@ -137,7 +138,9 @@ export class CacheParts {
 
   async #readTransport(): Promise<TransportOptions> {
     const { readTransport } = await import('../registry/fs-transport.js')
-    return await readTransport({ ...this.options, connectionsPerHost: this.options.jobs })
+    // It goes to the threads, and functions cannot.
+    const { onWait: _, ...options } = this.options
+    return await readTransport({ ...options, connectionsPerHost: options.jobs })
   }
 
   async #wire(): Promise<WireParts> {

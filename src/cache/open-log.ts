@@ -1,4 +1,5 @@
 import type { EventLog } from '../log/event-log.js'
+import type { LevelEventLogOptions } from '../log/level-event-log.js'
 import type { ResolvedOptions } from '../options.js'
 import type { CacheParts } from './cache-parts.js'
 
@@ -29,10 +30,14 @@ export async function openLogToRead(path: string, options: ResolvedOptions): Pro
   const { logAccess } = await import('../log/fs-access.js')
   if ((await logAccess(path)) === 'write') return await openLogAsItIs(path, options)
   const { LevelCopyLog } = await import('../log/level-copy-log.js')
-  return new LevelCopyLog(path, options)
+  return new LevelCopyLog(path, logOptions(options))
 }
 
 async function openLogAsItIs(path: string, options: ResolvedOptions): Promise<EventLog> {
   const { LevelEventLog } = await import('../log/level-event-log.js')
-  return await LevelEventLog.open(path, options)
+  return await LevelEventLog.open(path, logOptions(options))
+}
+
+function logOptions({ lockTimeoutMs, onWait }: ResolvedOptions): LevelEventLogOptions {
+  return { lockTimeoutMs, onWait: (holder) => onWait({ for: 'log', ...holder }) }
 }

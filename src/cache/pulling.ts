@@ -34,7 +34,7 @@ export async function withPull<T>(parts: CacheParts, run: (deps: PullDeps) => Pr
   const { path, blobs, materialise, options } = parts
   const log = await parts.log()
   const [pool, registry, boot] = await Promise.all([parts.pool(), parts.registry(), parts.boot()])
-  const [claims, disk, leases] = [new FsClaims(path), new FsDiskSpace(path), new FsLeases(path)]
+  const [claims, disk, leases] = [new FsClaims(path, options), new FsDiskSpace(path), new FsLeases(path)]
   const recording = { log, blobs, boot, materialise }
   const flusher = await parts.flusher()
   const onDoubtful = () => flusher.committed()

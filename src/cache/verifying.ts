@@ -56,7 +56,8 @@ async function rebuilding(parts: CacheParts, deps: VerifyDeps): Promise<NonNulla
     await log.hold(parts.materialise)
     return log
   }
-  const replaceLog: RebuildDeps['replaceLog'] = (make) => LevelEventLog.replace(parts.path, parts.options, make)
+  const replaceLog: RebuildDeps['replaceLog'] = (make) =>
+    LevelEventLog.replace(parts.path, { lockTimeoutMs: parts.options.lockTimeoutMs }, make)
   return { ...deps, boot: await parts.boot(), replaceLog, openNewLog }
 }
 
@@ -75,7 +76,7 @@ async function repairing(parts: CacheParts, { deps, survey, options }: Repairing
   return {
     ...deps,
     log: await parts.log(),
-    claims: new FsClaims(path),
+    claims: new FsClaims(path, parts.options),
     materialise,
     putAside: (stray) => putStrayAside(path, stray, Date.now()),
     refetch: (missing) => refetchInto(parts, missing, options),

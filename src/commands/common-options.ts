@@ -15,6 +15,11 @@ export function createProgram() {
         `fsync each blob, or leave it to the system (default: ${DEFAULTS.durability})`,
       ).choices(['full', 'relaxed'] as const),
     )
+    .option(
+      '--lock-timeout <seconds>',
+      `how long to wait for another process (default: ${DEFAULTS.lockTimeoutMs / 1000})`,
+      wholeNumber(0),
+    )
     .optionsGroup('Registries:')
     .option('-j, --jobs <n>', `blobs and requests at once (default: ${DEFAULTS.jobs})`, wholeNumber(1))
     .option('--retries <n>', `retries without progress (default: ${DEFAULTS.retry.retries})`, wholeNumber(0))
@@ -37,11 +42,24 @@ export type CommonOptions = ReturnType<ReturnType<typeof createProgram>['opts']>
 
 /** What of them the library is told. @throws HearthError USAGE when --tls-verify values contradict one another. */
 export function cacheOptionsOf(options: CommonOptions): CacheOptions {
-  const { cache, durability, jobs, retries, mirror, authfile, tlsVerify, plainHttp, caFile, certFile, keyFile } =
-    options
+  const {
+    cache,
+    durability,
+    lockTimeout,
+    jobs,
+    retries,
+    mirror,
+    authfile,
+    tlsVerify,
+    plainHttp,
+    caFile,
+    certFile,
+    keyFile,
+  } = options
   return {
     ...(cache !== undefined && { path: cache }),
     ...(durability !== undefined && { durability }),
+    ...(lockTimeout !== undefined && { lockTimeoutMs: lockTimeout * 1000 }),
     ...(jobs !== undefined && { jobs }),
     ...(retries !== undefined && { retry: { retries } }),
     ...(mirror !== undefined && { mirrors: mirror }),

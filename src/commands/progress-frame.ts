@@ -66,7 +66,12 @@ function blobLine({ digest, size, bytes, host, pause }: BlobView, nowMs: number)
   return `${name}  ${bar(share)} ${percent}  ${formatBytes(bytes)} of ${formatBytes(size)}  ${printable(host ?? '')}`
 }
 
+/** What a blob waits for that somebody else fetches. */
+export function waitText(pid: number | undefined): string {
+  return `waiting for ${pid === undefined ? 'another process that' : `process ${pid}, which`} fetches it`
+}
+
 function pauseText(pause: Pause, nowMs: number): string {
-  if (pause.kind === 'another-process') return 'waiting for another process that fetches it'
+  if (pause.kind === 'another-process') return waitText(pause.pid)
   return retryText(pause.attempt, Math.max(0, pause.untilMs - nowMs), pause.failure)
 }

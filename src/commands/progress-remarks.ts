@@ -1,6 +1,6 @@
 import type { Failure, ProgressEvent } from '../index.js'
 import { printable } from './printable.js'
-import { retryText, shortDigest } from './progress-frame.js'
+import { retryText, shortDigest, waitText } from './progress-frame.js'
 import { formatBytes } from './units.js'
 
 const SAME_EVERY_MS = 5000
@@ -27,7 +27,7 @@ export function createRemarks(): (event: ProgressEvent, nowMs: number) => readon
       case 'image-failed':
         return [`${printable(event.image)}: failed: ${event.failure.code}`]
       case 'blob-waiting':
-        return once('waiting', `${shortDigest(event.digest)}: waiting for another process that fetches it`, nowMs)
+        return once('waiting', `${shortDigest(event.digest)}: ${waitText(event.pid)}`, nowMs)
       case 'blob-retry':
         return retry(shortDigest(event.digest), event, nowMs)
       case 'request-retry':

@@ -4,7 +4,7 @@ import { unreachable } from './unreachable.js'
 
 /** Why a blob that is under way gets no bytes right now; absent while it does. */
 export type Pause =
-  | { readonly kind: 'another-process' }
+  | { readonly kind: 'another-process'; readonly pid?: number }
   | { readonly kind: 'retry'; readonly attempt: number; readonly untilMs: number; readonly failure: Failure }
 
 /** A blob under way. */
@@ -141,7 +141,10 @@ function applyBlob(
       return
     }
     case 'blob-waiting':
-      view.blobs.set(digest, { ...known, pause: { kind: event.for } })
+      view.blobs.set(digest, {
+        ...known,
+        pause: { kind: event.for, ...(event.pid !== undefined && { pid: event.pid }) },
+      })
       return
     case 'blob-retry':
       view.blobs.set(digest, { ...known, pause: retryPause(event, nowMs) })

@@ -29,6 +29,8 @@ export interface AcquireOptions extends LockOptions {
   /** How long to wait at most. 0 tries once. */
   readonly timeoutMs: number
   readonly signal?: AbortSignal
+  /** Called once, when the wait is one that people notice. */
+  readonly onWait?: (holder: LockHolder) => void
   /** Makes the error for a lock that was not to be had in time. */
   readonly busy: (holder: LockHolder) => HearthError
 }
@@ -36,6 +38,8 @@ export interface AcquireOptions extends LockOptions {
 // A hold of the log takes about 10 ms: the first looks are close together, a long wait does not burn the CPU.
 const MIN_DELAY_MS = 1
 const MAX_DELAY_MS = 40
+/** Locks are held for moments: a second means that the holder is stopped, or that there is a crowd. */
+const NOTICED_AFTER_MS = 1000
 
 /**
  * Waits for an OFD lock on a file, which is created (0600) when missing. Unlike a POSIX lock it belongs to the open file,
@@ -47,13 +51,19 @@ const MAX_DELAY_MS = 40
  */
 export async function acquireLock(path: string, options: AcquireOptions): Promise<Lock> {
   const { timeoutMs, signal, busy } = options
-  const deadline = performance.now() + timeoutMs
+  const begin = performance.now()
+  const deadline = begin + timeoutMs
+  let told = false
   for (let attempt = 0; ; attempt++) {
     if (signal?.aborted) throw aborted(path)
     const lock = await tryLock(path, options)
     if (lock !== undefined) return lock
     const left = deadline - performance.now()
-    if (left <= 0) throw busy(readHolder(path, options.readOnly))
+    if (left <= 0) throw busy(readHolder(path))
+    if (!told && performance.now() - begin >= NOTICED_AFTER_MS) {
+      told = true
+      options.onWait?.(readHolder(path))
+    }
     const ceiling = Math.min(MAX_DELAY_MS, MIN_DELAY_MS * 2 ** Math.min(attempt, 10))
     await pause(Math.min(left, MIN_DELAY_MS + Math.random() * ceiling), path, signal)
   }
@@ -82,6 +92,25 @@ export async function tryLock(path: string, options: LockOptions = {}): Promise<
       file.close()
       throw lockFailure(error, path)
     }
+  }
+}
+
+/** Who has an exclusive lock, or had it last; nothing is known of a file that is not there or not signed. */
+export function readHolder(path: string): LockHolder {
+  let file: number
+  try {
+    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return {}
+    throw lockFailure(error, path)
+  }
+  try {
+    const buffer = Buffer.alloc(32)
+    const bytesRead = readSync(file, buffer, 0, buffer.length, 0)
+    const pid = Number(/^(\d{1,10})\n/.exec(buffer.toString('latin1', 0, bytesRead))?.[1])
+    return pid > 0 ? { pid } : {}
+  } finally {
+    closeSync(file)
   }
 }
 
@@ -128,18 +157,6 @@ function writeHolder(descriptor: number): void {
   } catch (error) {
     // On a full disk the lock still works, and removing images needs it.
     if (errnoOf(error) !== 'ENOSPC') throw error
-  }
-}
-
-function readHolder(path: string, readOnly = false): LockHolder {
-  const file = new LockFile(path, readOnly)
-  try {
-    const buffer = Buffer.alloc(32)
-    const bytesRead = readSync(file.descriptor, buffer, 0, buffer.length, 0)
-    const pid = Number(/^(\d{1,10})\n/.exec(buffer.toString('latin1', 0, bytesRead))?.[1])
-    return pid > 0 ? { pid } : {}
-  } finally {
-    file.close()
   }
 }
 

@@ -6,7 +6,7 @@ import { LOG_FOLDER } from '../oci/image-layout.js'
 import type { EventLog, HeldLog, HoldOptions } from './event-log.js'
 import type { Recorded } from './events.js'
 import { storeFailure } from './fs-failure.js'
-import { lockLogForReading } from './fs-log-lock.js'
+import { type LogLockOptions, lockLog } from './fs-log-lock.js'
 import { lend } from './held-log.js'
 import { JobQueue } from './job-queue.js'
 import { appendSign, waitForAppend } from './level-changes.js'
@@ -16,6 +16,7 @@ import { logCorrupt } from './record.js'
 export interface LevelCopyLogOptions {
   /** How long to wait for a process that writes to the cache. */
   readonly lockTimeoutMs: number
+  readonly onWait?: LogLockOptions['onWait']
 }
 
 /** LevelDB's own, which say nothing. To open its lock would end it, if this process had the database open. */
@@ -97,7 +98,9 @@ export class LevelCopyLog implements EventLog {
   }
 
   async #current(signal: AbortSignal | undefined): Promise<Copy> {
-    const lock = await lockLogForReading(this.#root, this.#options.lockTimeoutMs, signal)
+    const { lockTimeoutMs: timeoutMs, onWait } = this.#options
+    const waiting = { timeoutMs, ...(onWait && { onWait }), ...(signal && { signal }) }
+    const lock = await lockLog(this.#root, { ...waiting, readOnly: true })
     try {
       const of = await describe(join(this.#root, LOG_FOLDER))
       if (this.#copy?.of === of) return this.#copy

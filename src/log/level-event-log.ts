@@ -6,7 +6,7 @@ import { HEARTH_FOLDER } from '../oci/image-layout.js'
 import type { EventLog, HeldLog, HoldOptions } from './event-log.js'
 import type { HearthEvent, Recorded } from './events.js'
 import { errnoOf, storeFailure } from './fs-failure.js'
-import { lockLog } from './fs-log-lock.js'
+import { type LogLockOptions, lockLog } from './fs-log-lock.js'
 import { useReserve } from './fs-reserve.js'
 import { appendAfter, lend } from './held-log.js'
 import { appendSign, waitForAppend } from './level-changes.js'
@@ -19,6 +19,8 @@ import type { Stamp } from './record.js'
 export interface LevelEventLogOptions {
   /** How long a hold waits for other processes at most. */
   readonly lockTimeoutMs: number
+  /** Called when a hold waits for another process so long that people notice. */
+  readonly onWait?: LogLockOptions['onWait']
   /** Default: a random UUID and the time. */
   readonly stamp?: () => Stamp
 }
@@ -55,7 +57,7 @@ export class LevelEventLog implements EventLog {
    * @throws HearthError LOG_BUSY, and LOG_CORRUPT when what is there is damaged.
    */
   static async init(root: string, { lockTimeoutMs }: Pick<LevelEventLogOptions, 'lockTimeoutMs'>): Promise<void> {
-    const lock = await lockLog(root, lockTimeoutMs)
+    const lock = await lockLog(root, { timeoutMs: lockTimeoutMs })
     try {
       await createDatabase(root)
     } finally {
@@ -89,7 +91,7 @@ export class LevelEventLog implements EventLog {
     make: () => Promise<Pick<ReplaceOptions, 'events' | 'brokenIndex'>>,
   ): Promise<string | undefined> {
     const path = await realRoot(root)
-    const lock = await lockLog(path, options.lockTimeoutMs)
+    const lock = await lockLog(path, { timeoutMs: options.lockTimeoutMs })
     try {
       const kept = await replaceDatabase(path, { ...(await make()), stamp: options.stamp ?? newStamp })
       KEEPERS.get(path)?.keeper.forget()

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Head } from './events.js'
-import { lockLog } from './fs-log-lock.js'
+import { type LogLockOptions, lockLog } from './fs-log-lock.js'
 import { keepReserve } from './fs-reserve.js'
 import { JobQueue } from './job-queue.js'
 import { LevelSession } from './level-session.js'
@@ -8,6 +8,7 @@ import type { Stamp } from './record.js'
 
 export interface KeeperOptions {
   readonly lockTimeoutMs: number
+  readonly onWait?: LogLockOptions['onWait']
   readonly stamp: () => Stamp
 }
 
@@ -68,8 +69,8 @@ export class LevelKeeper {
   }
 
   async #serve(): Promise<void> {
-    const { lockTimeoutMs } = this.#options
-    const lock = await lockLog(this.#root, lockTimeoutMs, this.#ending.signal)
+    const { lockTimeoutMs: timeoutMs, onWait } = this.#options
+    const lock = await lockLog(this.#root, { timeoutMs, signal: this.#ending.signal, ...(onWait && { onWait }) })
     try {
       const session = await LevelSession.open({ root: this.#root, seen: this.#seen, stamp: this.#options.stamp })
       try {

@@ -14,6 +14,8 @@ export interface FsIndexFileOptions {
   readonly root: string
   /** How long to wait for a tool that has index.json locked. */
   readonly lockTimeoutMs: number
+  /** Called when the wait is one that people notice. */
+  readonly onWait?: () => void
 }
 
 /** 100,000 references take some 50 MB. Anything above was not meant to be an index.json. */
@@ -26,12 +28,14 @@ export const MAX_INDEX_BYTES = 256 * 1024 * 1024
 export class FsIndexFile implements IndexFile {
   readonly #root: string
   readonly #lockTimeoutMs: number
+  readonly #onWait: () => void
   readonly #index: string
   readonly #base: string
   readonly #next: string
 
-  constructor({ root, lockTimeoutMs }: FsIndexFileOptions) {
+  constructor({ root, lockTimeoutMs, onWait = () => {} }: FsIndexFileOptions) {
     this.#root = root
+    this.#onWait = onWait
     this.#lockTimeoutMs = lockTimeoutMs
     this.#index = join(root, INDEX_FILE)
     this.#base = join(root, MATERIALISED_FILE)
@@ -44,6 +48,7 @@ export class FsIndexFile implements IndexFile {
     const lock = await acquireLock(join(this.#root, LINUXKIT_LOCK), {
       sign: false,
       timeoutMs,
+      onWait: this.#onWait,
       busy: () => new HearthError('STORE_BUSY', `index.json stayed locked for ${timeoutMs} ms`, { timeoutMs }),
     })
     try {

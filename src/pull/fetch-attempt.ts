@@ -1,4 +1,4 @@
-import type { Claim } from '../blobs/blob-store.js'
+import type { Claim, ClaimOptions } from '../blobs/blob-store.js'
 import { ERRORS, HearthError, isHearthError } from '../errors.js'
 import type { BlobSource } from '../oci/blob-source.js'
 import type { Descriptor } from '../oci/descriptor.js'
@@ -61,7 +61,8 @@ async function fetchFrom(source: BlobSource, wanted: Wanted & InLane, deps: Fetc
   const { digest, size, mediaType } = descriptor
   let claim: Claim | undefined
   try {
-    const onWait = (): void => deps.onProgress({ type: 'blob-waiting', digest, for: 'another-process' })
+    const onWait: ClaimOptions['onWait'] = (holder) =>
+      deps.onProgress({ type: 'blob-waiting', digest, for: 'another-process', ...holder })
     claim = await deps.claims.claim(digest, { signal, onWait })
     // It may have come since it was planned: from another process, or for another image of this run.
     if ((await deps.blobs.stat(digest)) !== undefined && (await deps.isPresent(descriptor, signal))) {

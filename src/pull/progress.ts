@@ -30,7 +30,13 @@ export type ProgressEvent =
   | { readonly type: 'blob-started'; readonly digest: Digest; readonly size: number; readonly host: string }
   /** `bytes` accounted for so far, from 0 to `size`; may fall when a download starts over. */
   | { readonly type: 'blob-progress'; readonly digest: Digest; readonly size: number; readonly bytes: number }
-  | { readonly type: 'blob-waiting'; readonly digest: Digest; readonly for: 'another-process' }
+  | {
+      readonly type: 'blob-waiting'
+      readonly digest: Digest
+      readonly for: 'another-process'
+      /** The one that fetches the blob, if that is known. */
+      readonly pid?: number
+    }
   | {
       readonly type: 'blob-retry'
       readonly digest: Digest

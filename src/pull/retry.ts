@@ -8,7 +8,7 @@ import {
   throwError,
   timer,
 } from 'rxjs'
-import { HearthError, isHearthError } from '../errors.js'
+import { type ErrorCode, HearthError, isHearthError } from '../errors.js'
 import type { RetryPolicy } from '../options.js'
 
 export interface RetryHooks {
@@ -64,7 +64,16 @@ export function retryWhenUseful<T>(policy: RetryPolicy, hooks: RetryHooks = {}):
     })
 }
 
-/** Wrong bytes were already fetched twice by the worker: asking the same server a third time wastes the line. */
+/** Retryable later, perhaps, but not by this call. */
+const NOT_AGAIN: readonly ErrorCode[] = [
+  // Wrong bytes were already fetched twice by the worker: asking the same server a third time wastes the line.
+  'DIGEST_MISMATCH',
+  'SIZE_MISMATCH',
+  // The other process was waited for as long as the user wants to.
+  'LOG_BUSY',
+  'STORE_BUSY',
+]
+
 function worthRetrying(error: HearthError): boolean {
-  return error.retryable && error.code !== 'DIGEST_MISMATCH' && error.code !== 'SIZE_MISMATCH'
+  return error.retryable && !NOT_AGAIN.includes(error.code)
 }

@@ -59,8 +59,14 @@ describe('FsClaims', () => {
   it('waits for another process until that one lets go', async () => {
     const { digest } = await aBlob('wanted')
     const child = await forked('claim-process.js', [root, digest])
-    const claim = await new FsClaims(root).claim(digest, { onWait: () => child.send('let go') })
-    assert.equal(claim.waited, true)
+    let holder: number | undefined
+    const claim = await new FsClaims(root).claim(digest, {
+      onWait: ({ pid }) => {
+        holder = pid
+        child.send('let go')
+      },
+    })
+    assert.deepEqual([claim.waited, holder], [true, child.pid])
     await claim.release()
   })
 

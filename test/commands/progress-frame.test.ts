@@ -44,7 +44,7 @@ describe('the frame', () => {
     progress(a, 5 * MIB),
     started(b),
     { type: 'blob-retry', digest: b, attempt: 2, delayMs: 3200, failure },
-    { type: 'blob-waiting', digest: c, for: 'another-process' },
+    { type: 'blob-waiting', digest: c, for: 'another-process', pid: 4711 },
     { type: 'request-retry', image: 'docker.io/library/y:1', attempt: 1, delayMs: 500, failure },
   )
 
@@ -52,7 +52,7 @@ describe('the frame', () => {
     assert.deepEqual(frame(view, 200, 24).slice(1), [
       `  ${a.slice(0, 19)}  [=====>              ]  25%  5.0 MiB of 20.0 MiB  ${host}`,
       `  ${b.slice(0, 19)}  retry 2 in 3.0 s: TOOMANYREQUESTS: slow\\u001bdown (${host})`,
-      `  ${c.slice(0, 19)}  waiting for another process that fetches it`,
+      `  ${c.slice(0, 19)}  waiting for process 4711, which fetches it`,
       `  docker.io/library/y:1  retry 1 in 0.3 s: TOOMANYREQUESTS: slow\\u001bdown (${host})`,
     ])
   })

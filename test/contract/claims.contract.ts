@@ -26,7 +26,8 @@ export function claimsContract(name: string, open: () => Promise<Claims>): void 
       let waits = 0
       const waiting = new Promise<void>((resolve) => {
         const second = claims.claim(digest, {
-          onWait: () => {
+          onWait: ({ pid }) => {
+            assert.ok(pid === undefined || pid === process.pid)
             waits += 1
             resolve()
           },

@@ -1,0 +1,90 @@
+/** Commands that have to wait for another process, which is stopped or dies. */
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import type { Digest } from '../../src/oci/digest.js'
+import { startLogProcess } from '../support/a-level-log.js'
+import { anImage } from '../support/an-image.js'
+import { ingestedBytes } from '../support/cache-folder.js'
+import { hearth, hearthOk, type RunningHearth, startHearth } from '../support/hearth.js'
+import { type RawRegistry, startRawRegistry } from '../support/raw-registry.js'
+import { hangAfter } from '../support/raw-steps.js'
+import { tempDir } from '../support/temp-dir.js'
+import { until } from '../support/until.js'
+
+const MIB = 1024 * 1024
+
+describe('a command that waits', () => {
+  let registry: RawRegistry
+  let name: string
+  let layer: Digest
+  let cache: string
+  let first: RunningHearth | undefined
+
+  beforeEach(async () => {
+    registry = await startRawRegistry()
+    const image = await anImage({ layers: [{ bytes: 110 * MIB }] })
+    layer = image.platforms.get('linux/amd64')?.layers[0]?.digest ?? assert.fail()
+    name = registry.add(image, 'library/app', '1.0')
+    cache = await tempDir()
+  })
+  afterEach(async () => {
+    first?.child.kill('SIGKILL')
+    first = undefined
+    await registry.close()
+  })
+
+  const pull = (...options: readonly string[]) =>
+    startHearth(['pull', name, '--platform', 'linux/amd64', '--cache', cache, ...options])
+  /** A pull that is in the middle of the layer, and gets no more bytes. */
+  const inTheMiddle = async (): Promise<RunningHearth> => {
+    registry.script({ kind: 'blob', digest: layer }, hangAfter(10 * MIB))
+    first = pull()
+    await until(async () => (await ingestedBytes(cache, layer)) === 10 * MIB)
+    return first
+  }
+
+  it('for a download of a stopped process gives up after the deadline, and names it', async () => {
+    const { child } = await inTheMiddle()
+    child.kill('SIGSTOP')
+    const { exitCode, stderr, stdout } = await pull('--lock-timeout', '1', '--json').ended
+    assert.equal(exitCode, 8, stderr)
+    assert.match(stderr, new RegExp(`waiting for process ${child.pid}, which fetches it`))
+    const [{ failure }] = JSON.parse(stdout).results
+    assert.deepEqual([failure.code, failure.details.pid, failure.details.timeoutMs], ['STORE_BUSY', child.pid, 1000])
+    // Nothing was taken from it: it goes on where it was.
+    assert.equal(await ingestedBytes(cache, layer), 10 * MIB)
+    assert.equal(registry.blobRequests().get(layer), 1)
+  })
+
+  it('for a download takes over when the other process dies', async () => {
+    const { child } = await inTheMiddle()
+    const second = pull()
+    let told = ''
+    second.child.stderr?.on('data', (text: Buffer) => {
+      told += text
+    })
+    await until(() => told.includes(`waiting for process ${child.pid}, which fetches it`))
+    child.kill('SIGKILL')
+    const { exitCode, stderr } = await second.ended
+    assert.equal(exitCode, 0, stderr)
+    await hearthOk(['verify', '--cache', cache])
+  })
+
+  it('for the log says for whom, and gives up with LOG_BUSY', async () => {
+    await hearthOk(['pull', name, '--platform', 'linux/amd64', '--cache', cache])
+    const holder = await startLogProcess('hold', cache)
+    process.kill(holder.pid, 'SIGSTOP')
+    const commands = [['pull', name], ['rm', name], ['log'], ['verify']]
+    const ended = commands.map((argv) => hearth([...argv, '--lock-timeout', '2', '--cache', cache]))
+    for (const { exitCode, stderr } of await Promise.all(ended)) {
+      assert.equal(exitCode, 6, stderr)
+      assert.match(stderr, new RegExp(`waiting for process ${holder.pid} to let go of the log`))
+      assert.match(stderr, new RegExp(`LOG_BUSY: process ${holder.pid} did not let go of the log within 2000 ms`))
+    }
+    // Whoever only reads does not wait at all.
+    await hearthOk(['ls', '--cache', cache])
+    process.kill(holder.pid, 'SIGCONT')
+    await holder.kill()
+    await hearthOk(['verify', '--cache', cache])
+  })
+})
