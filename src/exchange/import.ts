@@ -136,7 +136,7 @@ async function record(
   { force = false }: ImportOptions,
   deps: ImportDeps,
 ): Promise<readonly ImportedImage[]> {
-  const described = new Map<OfferedImage, Omit<ReferenceSet, 'reference'>>()
+  const described = new Map<OfferedImage, Description>()
   for (const [image, plan] of plans) described.set(image, await describe(image, plan, deps.blobs))
   let images: readonly ImportedImage[] = []
   await deps.recorder.record(async (held) => {
@@ -150,6 +150,8 @@ async function record(
   return images
 }
 
+type Description = Omit<ReferenceSet, 'type' | 'reference'>
+
 interface Decided {
   readonly event: ReferenceSet
   readonly changed: boolean
@@ -159,7 +161,7 @@ interface Decided {
 
 async function decide(
   named: ReadonlyMap<string, OfferedImage>,
-  described: ReadonlyMap<OfferedImage, Omit<ReferenceSet, 'reference'>>,
+  described: ReadonlyMap<OfferedImage, Description>,
   force: boolean,
   held: HeldLog,
 ): Promise<readonly Decided[]> {
@@ -169,7 +171,7 @@ async function decide(
     if (!force) refuseOther(reference, before, image.root)
     const found = described.get(image)
     if (found === undefined) throw new TypeError('every image was described')
-    const event = { reference, ...found }
+    const event = { type: 'ReferenceSet', reference, ...found } as const
     if (before?.descriptor.digest !== image.root.digest) decided.push({ event, changed: true, isNew: true })
     else decided.push({ event: withKnown(event, before), changed: false, isNew: addsTo(before, event) })
   }
@@ -192,14 +194,9 @@ function addsTo(before: ReferenceRecord, { platforms, size = 0 }: ReferenceSet):
   return platforms.some((platform) => !before.platforms.includes(platform)) || size > (before.size ?? 0)
 }
 
-async function describe(
-  { root }: OfferedImage,
-  plan: ImagePlan,
-  blobs: BlobStore,
-): Promise<Omit<ReferenceSet, 'reference'>> {
+async function describe({ root }: OfferedImage, plan: ImagePlan, blobs: BlobStore): Promise<Description> {
   const indexed = plan.platforms.size > 0
   return {
-    type: 'ReferenceSet',
     descriptor: root,
     platforms: indexed ? [...plan.platforms.keys()].sort() : await plainPlatforms(plan, blobs),
     ...(indexed && { manifests: Object.fromEntries([...plan.platforms].sort(([a], [b]) => (a < b ? -1 : 1))) }),

@@ -5,6 +5,7 @@ import { isHearthError } from '../../../src/errors.js'
 import type { Recorded } from '../../../src/log/events.js'
 import { resetAfter } from '../../support/raw-steps.js'
 import { writeLayout } from '../../support/write-layout.js'
+import { carrying } from './carrying.js'
 import { readHistory } from './check.js'
 import { ABSENT, type Change } from './oracle.js'
 import { copyFolder, hearthHere, type Served, type World } from './world.js'
@@ -41,6 +42,7 @@ export async function scenarios(world: World): Promise<readonly Scenario[]> {
     ...(await pulling(world, images)),
     ...(await removing(world, images)),
     ...(await collecting(world, images)),
+    ...(await carrying(world, await pulled(world, 'carried', [images.one, images.two]), images)),
     ...(await amongOthers(world, images)),
   ]
 }
