@@ -32,7 +32,7 @@ const REDRAW_EVERY_MS = 100
 /** Characters collected before a stream of lines is written: one system call for each line would dominate. */
 const WRITE_CHARACTERS = 65_536
 
-let output: OutputOptions = { json: false, quiet: false, verbose: false, progress: true }
+let output: OutputOptions = { json: false, quiet: false, verbose: false, progress: 'auto' }
 let exitCodeOfSignal: number | undefined
 const stopping = new AbortController()
 
@@ -72,7 +72,8 @@ async function run({ invocation, cache: options }: Run): Promise<number> {
     return await print(outcome)
   } catch (error) {
     progress.end()
-    if (isHearthError(error, 'ABORTED') && !output.quiet) await write(process.stderr, progress.afterStop())
+    if (isHearthError(error, 'ABORTED') && !output.quiet)
+      await write(process.stderr, await messages([progress.afterStop()]))
     throw error
   } finally {
     await cache.close()
@@ -91,7 +92,7 @@ async function print(outcome: Outcome): Promise<number> {
   }
   const { document, lines, problems, exitCode } = outcome
   await write(process.stdout, output.json ? `${printableJson(document, 2)}\n` : joinLines(lines))
-  await write(process.stderr, joinLines(problems))
+  await write(process.stderr, await messages(problems))
   return exitCode
 }
 
@@ -115,7 +116,7 @@ async function printStream({ lines, live = false }: StreamOutcome): Promise<void
 /** Says what went wrong. @returns the exit code. */
 async function fail(error: unknown): Promise<number> {
   const wasStopped = exitCodeOfSignal !== undefined && isHearthError(error, 'ABORTED')
-  if (!wasStopped) await write(process.stderr, joinLines(errorLines(error, output)))
+  if (!wasStopped) await write(process.stderr, await messages(errorLines(error, output)))
   // On one line: after the records of a log it is one more JSON line.
   if (output.json) await write(process.stdout, `${printableJson({ error: failureOf(error) })}\n`)
   return exitCodeOfSignal ?? exitCodeOfError(error)
@@ -155,9 +156,9 @@ async function startProgress(invocation: Invocation): Promise<Progress> {
     const { keptText } = await import('./commands/progress-frame.js')
     const view = newProgressView(invocation.references.length, performance.now())
     const { listener, end } = await follow(pullProgress(view))
-    return { listeners: { onPullProgress: listener }, end, afterStop: () => `hearth: stopped: ${keptText(view)}\n` }
+    return { listeners: { onPullProgress: listener }, end, afterStop: () => `hearth: stopped: ${keptText(view)}` }
   }
-  const afterStop = () => 'hearth: stopped\n'
+  const afterStop = () => 'hearth: stopped'
   if (invocation.verb === 'push') {
     const { pushProgress } = await import('./commands/push-progress.js')
     const { listener, end } = await follow(pushProgress(performance.now()))
@@ -180,16 +181,22 @@ async function follow<E>(source: ProgressSource<E>): Promise<{ listener(event: E
   }
   stopping.signal.addEventListener('abort', () => {
     end()
-    if (!output.quiet) show('hearth: stopping; press Ctrl-C again to stop at once\n')
+    if (!output.quiet) void messages(['hearth: stopping; press Ctrl-C again to stop at once']).then(show)
   })
   return { listener: (event) => show(display.event(event, performance.now())), end }
 }
 
 async function displayOf<E>(source: ProgressSource<E>): Promise<ProgressDisplay<E>> {
   const { liveDisplay, plainDisplay, silentDisplay } = await import('./commands/progress-display.js')
-  if (!output.progress) return silentDisplay(source)
   const { stderr, env } = process
-  if (!stderr.isTTY || env.TERM === 'dumb') return plainDisplay(source, performance.now())
+  const { progress } = output
+  if (progress === 'none') return silentDisplay(source)
+  if (progress === 'json') {
+    const { jsonDisplay } = await import('./commands/progress-json.js')
+    return jsonDisplay(source, performance.timeOrigin)
+  }
+  const isPlain = progress === 'auto' && (!stderr.isTTY || env.TERM === 'dumb')
+  if (isPlain || progress === 'plain') return plainDisplay(source, performance.now())
   // A terminal that does not know its size says 0.
   return liveDisplay(source, () => ({ columns: stderr.columns || 80, rows: stderr.rows || 24 }))
 }
@@ -207,6 +214,13 @@ function write(stream: NodeJS.WriteStream, text: string): Promise<boolean> {
       else reject(new HearthError('STORE_FAILED', `cannot write the output: ${error.code}`, {}, error))
     })
   })
+}
+
+/** What is said on standard error: among JSON lines as one of them. */
+async function messages(lines: readonly string[]): Promise<string> {
+  if (output.progress !== 'json') return joinLines(lines)
+  const { messageLines } = await import('./commands/progress-json.js')
+  return joinLines(messageLines(lines))
 }
 
 function joinLines(lines: readonly string[]): string {

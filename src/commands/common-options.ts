@@ -1,5 +1,5 @@
 import { type CacheOptions, DEFAULTS } from '../index.js'
-import type { OutputOptions } from './invocation.js'
+import { type OutputOptions, PROGRESS_MODES } from './invocation.js'
 import { collect, wholeNumber } from './option-values.js'
 import { insecureHosts } from './tls-verify.js'
 import { Command, Option } from './typed-commander.js'
@@ -34,7 +34,12 @@ export function createProgram() {
     .option('--json', 'one JSON document on standard output; JSON lines for log')
     .option('-q, --quiet', 'no progress and no messages, only results and errors')
     .option('-v, --verbose', 'show the causes of errors')
-    .option('--no-progress', 'no progress')
+    .addOption(
+      new Option('--progress <mode>', 'how progress is shown on standard error (default: auto)').choices(
+        PROGRESS_MODES,
+      ),
+    )
+    .option('--no-progress', 'the same as --progress none')
 }
 
 /** Their values as parsed. */
@@ -78,6 +83,6 @@ export function outputOptionsOf({ json, quiet, verbose, progress }: CommonOption
     json: json === true,
     quiet: quiet === true,
     verbose: verbose === true,
-    progress: progress && quiet !== true,
+    progress: progress === false || quiet === true ? 'none' : typeof progress === 'string' ? progress : 'auto',
   }
 }

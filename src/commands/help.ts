@@ -1,4 +1,7 @@
-/** What stands below the list of commands and options. Exit codes: the table ERRORS. */
+/** What stands below the list of commands and options. Progress: a block on a terminal, lines elsewhere, or as --progress says. With --progress json each line is an event:
+  {at, type, ...}; job-progress has the totals. README.md lists the types.
+
+Exit codes: the table ERRORS. */
 export const HELP = `
 Examples:
   hearth pull alpine redis:7                     the platform this machine runs

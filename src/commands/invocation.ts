@@ -71,6 +71,10 @@ export type Invocation =
   | { readonly verb: 'restore'; readonly references: readonly string[]; readonly at: Moment }
   | { readonly verb: 'verify'; readonly quick?: true; readonly repair?: true; readonly rebuild?: true }
 
+/** `auto`: `tty` where standard error is a terminal, else `plain`. */
+export type ProgressMode = (typeof PROGRESS_MODES)[number]
+export const PROGRESS_MODES = ['auto', 'tty', 'plain', 'json', 'none'] as const
+
 /** How results and messages are shown. */
 export interface OutputOptions {
   readonly json: boolean
@@ -78,7 +82,7 @@ export interface OutputOptions {
   readonly quiet: boolean
   /** Errors with stack and causes. */
   readonly verbose: boolean
-  readonly progress: boolean
+  readonly progress: ProgressMode
 }
 
 /** A whole command line, or the text that it asks for instead of a command. */

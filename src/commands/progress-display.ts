@@ -7,6 +7,10 @@ export interface ProgressSource<E> {
   frame(nowMs: number, rows: number): readonly string[]
   /** Lines about one event that are worth keeping. */
   remarks(event: E, nowMs: number): readonly string[]
+  /** What a machine is told of one event; undefined for nothing. */
+  record(event: E, nowMs: number): object | undefined
+  /** What a machine is told every second. */
+  totals(nowMs: number): object | undefined
 }
 
 /** Shows progress by giving back the text to write to the terminal or log; empty when there is nothing to write. */

@@ -1,7 +1,7 @@
 import type { Failure } from '../index.js'
 import { printable } from './printable.js'
 import { totalsOf } from './progress-totals.js'
-import type { BlobView, Pause, ProgressView } from './progress-view.js'
+import type { BlobView, HostPause, Pause, ProgressView } from './progress-view.js'
 import { count, formatBytes, formatDuration } from './units.js'
 
 const BAR_COLUMNS = 20
@@ -19,9 +19,16 @@ export function headline(view: ProgressView, nowMs: number): string {
   ].join(', ')
 }
 
-/** The headline, then a line for each blob under way and for each image that waits, as many as `rows` allows. */
+/**
+ * The headline, the hosts that pause, what failed last, then a line for each blob under way and for each image that waits,
+ * as many as `rows` allows. If that is one, it names the hosts too.
+ */
 export function frame(view: ProgressView, nowMs: number, rows: number): string[] {
+  const pauses = pausesOf(view, nowMs)
+  if (rows <= 1) return [[headline(view, nowMs), ...pauses].join(', ')]
   const details = [
+    ...pauses.map((text) => `  ${text}`),
+    ...view.failures.map(({ image, code }) => `  ${printable(image)}  failed: ${code}`),
     ...[...view.blobs.values()].map((blob) => `  ${blobLine(blob, nowMs)}`),
     ...[...view.retries].map(([image, pause]) => `  ${printable(image)}  ${pauseText(pause, nowMs)}`),
   ]
@@ -45,6 +52,14 @@ export function keptText(view: ProgressView): string {
 export function retryText(attempt: number, delayMs: number, { code, message, details }: Failure): string {
   const host = details.host === undefined ? '' : ` (${details.host})`
   return printable(`retry ${attempt} in ${formatDuration(delayMs)}: ${code}: ${message}${host}`)
+}
+
+/** `registry.example asks to wait 12 s`. */
+export function hostPauseText(host: string, leftMs: number, reason: HostPause['reason']): string {
+  const left = formatDuration(Math.max(0, leftMs))
+  return reason === 'asked'
+    ? `${printable(host)} asks to wait ${left}`
+    : `${printable(host)} cannot be reached, asked again in ${left}`
 }
 
 /** As much of a digest as tells blobs apart on a screen. */
@@ -74,4 +89,10 @@ export function waitText(pid: number | undefined): string {
 function pauseText(pause: Pause, nowMs: number): string {
   if (pause.kind === 'another-process') return waitText(pause.pid)
   return retryText(pause.attempt, Math.max(0, pause.untilMs - nowMs), pause.failure)
+}
+
+/** Those that are not over. */
+function pausesOf({ hostPauses }: ProgressView, nowMs: number): readonly string[] {
+  const current = [...hostPauses].filter(([, { untilMs }]) => untilMs > nowMs)
+  return current.map(([host, { reason, untilMs }]) => hostPauseText(host, untilMs - nowMs, reason))
 }

@@ -1,6 +1,6 @@
 import type { Failure, ProgressEvent } from '../index.js'
 import { printable } from './printable.js'
-import { retryText, shortDigest, waitText } from './progress-frame.js'
+import { hostPauseText, retryText, shortDigest, waitText } from './progress-frame.js'
 import { formatBytes } from './units.js'
 
 const SAME_EVERY_MS = 5000
@@ -22,6 +22,10 @@ export function createRemarks(): (event: ProgressEvent, nowMs: number) => readon
     once(`${failure.code} ${failure.details.host ?? ''}`, `${what}: ${retryText(attempt, delayMs, failure)}`, nowMs)
   return (event, nowMs) => {
     switch (event.type) {
+      case 'host-paused': {
+        const { host, delayMs, reason } = event
+        return once(`paused ${host} ${reason}`, hostPauseText(host, delayMs, reason), nowMs)
+      }
       case 'image-done':
         return [`${printable(event.image)}: done, ${formatBytes(event.fetchedBytes)} fetched`]
       case 'image-failed':

@@ -19,6 +19,9 @@ export interface BlobView {
   readonly firstBytes?: number
 }
 
+/** More would push the blobs out of the window; all of them stand in the results. */
+const FAILURES_SHOWN = 3
+
 /** Why a host is left alone, and until when. */
 export interface HostPause {
   readonly reason: 'asked' | 'unreachable'
@@ -45,6 +48,8 @@ export interface ProgressView {
   readonly retries: Map<string, Pause & { readonly kind: 'retry' }>
   /** Hosts that nobody asks for now, in the order in which that began; some may be over. */
   readonly hostPauses: Map<string, HostPause>
+  /** The last few that failed. */
+  failures: readonly { readonly image: string; readonly code: string }[]
   /** Counts bytes that came over the network, as far as is known. */
   readonly received: RateMeter
 }
@@ -62,6 +67,7 @@ export function newProgressView(images: number, nowMs: number): ProgressView {
     blobs: new Map(),
     retries: new Map(),
     hostPauses: new Map(),
+    failures: [],
     received: newRateMeter(nowMs),
   }
 }
@@ -112,6 +118,7 @@ function applyImage(view: ProgressView, event: Extract<ProgressEvent, { image: s
   }
   if (event.type === 'image-failed') {
     view.failed += 1
+    view.failures = [...view.failures, { image, code: event.failure.code }].slice(-FAILURES_SHOWN)
     settle(view, image, 0)
     view.planned.delete(image)
   }

@@ -27,6 +27,8 @@ export function pushProgress(startMs: number): ProgressSource<PushProgress> {
       const what = digest === undefined ? printable(image) : shortDigest(digest)
       return [`${what}: ${retryText(attempt, delayMs, failure)}`]
     },
+    record: (event) => (event.type === 'push-progress' ? undefined : event),
+    totals: () => last,
   }
 }
 

@@ -11,6 +11,8 @@ export function verifyProgress(startMs: number): ProgressSource<VerifyProgress> 
     },
     frame: (nowMs) => [last === undefined ? 'reading the log' : verifyLine(last, nowMs - startMs)],
     remarks: () => [],
+    record: () => undefined,
+    totals: () => last,
   }
 }
 

@@ -60,7 +60,7 @@ describe('the command line', () => {
   it('leaves every default to the library', () => {
     const { cache, output } = run('ls')
     assert.deepEqual(cache, {})
-    assert.deepEqual(output, { json: false, quiet: false, verbose: false, progress: true })
+    assert.deepEqual(output, { json: false, quiet: false, verbose: false, progress: 'auto' })
   })
 
   it('takes a bare --pull as "always", and the next word as a reference', () => {
@@ -97,7 +97,7 @@ describe('the command line', () => {
     ]) {
       const { cache, output } = run(...argv)
       assert.deepEqual(cache, expected)
-      assert.deepEqual(output, { json: true, quiet: false, verbose: true, progress: true })
+      assert.deepEqual(output, { json: true, quiet: false, verbose: true, progress: 'auto' })
     }
   })
 
@@ -119,9 +119,17 @@ describe('the command line', () => {
     })
   })
 
+  it('shows progress as --progress says, whatever standard error is', () => {
+    for (const mode of ['auto', 'tty', 'plain', 'json', 'none'] as const) {
+      assert.equal(run('ls', '--progress', mode).output.progress, mode)
+    }
+    assert.equal(run('-q', 'ls', '--progress', 'json').output.progress, 'none')
+    refused('ls', '--progress', 'loud')
+  })
+
   it('shows no progress with --quiet or --no-progress', () => {
-    assert.deepEqual(run('-q', 'ls').output, { json: false, quiet: true, verbose: false, progress: false })
-    assert.deepEqual(run('ls', '--no-progress').output, { json: false, quiet: false, verbose: false, progress: false })
+    assert.deepEqual(run('-q', 'ls').output, { json: false, quiet: true, verbose: false, progress: 'none' })
+    assert.deepEqual(run('ls', '--no-progress').output, { json: false, quiet: false, verbose: false, progress: 'none' })
   })
 
   it('takes words after -- as they are', () => {

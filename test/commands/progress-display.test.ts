@@ -17,6 +17,8 @@ function aSource(): ProgressSource<string> & { lines: string[] } {
     },
     frame: (_: number, rows: number) => source.lines.slice(0, rows),
     remarks: (event: string) => (event.startsWith('!') ? [event] : []),
+    record: () => undefined,
+    totals: () => undefined,
   }
   return source
 }

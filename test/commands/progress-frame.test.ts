@@ -38,6 +38,29 @@ describe('the headline', () => {
 })
 
 describe('the frame', () => {
+  it('says which hosts ask to wait or cannot be reached, and for how long still', () => {
+    const view = aView(
+      { type: 'host-paused', host: 'a.example', delayMs: 12_000, reason: 'asked' },
+      { type: 'host-paused', host: 'b\u001b.example', delayMs: 4000, reason: 'unreachable' },
+    )
+    const texts = ['a.example asks to wait 11 s', 'b\\u001b.example cannot be reached, asked again in 3.0 s']
+    assert.deepEqual(
+      frame(view, 1000, 24).slice(1),
+      texts.map((text) => `  ${text}`),
+    )
+    assert.deepEqual(frame(view, 1000, 1), [`0/3 images, ${texts.join(', ')}`])
+    assert.deepEqual(frame(view, 12_000, 24), ['0/3 images'])
+  })
+
+  it('names the last three that failed', () => {
+    const failed = ['v', 'w', 'x', 'y'].map((image): ProgressEvent => ({ type: 'image-failed', image, failure }))
+    assert.deepEqual(frame(aView(...failed), 0, 24).slice(1), [
+      '  w  failed: TOOMANYREQUESTS',
+      '  x  failed: TOOMANYREQUESTS',
+      '  y  failed: TOOMANYREQUESTS',
+    ])
+  })
+
   const view = aView(
     plan,
     started(a),
