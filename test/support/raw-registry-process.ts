@@ -4,9 +4,11 @@
  * further line with its counters: `counts`, or `hang BYTES`, which makes the next longer body stop there. Ends with its
  * standard input, or on SIGTERM.
  */
+import { appendFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { anImage, type BuiltImage } from './an-image.js'
 import { type RawRegistry, startRawRegistry } from './raw-registry.js'
+import { type Step, tooManyRequests } from './raw-steps.js'
 import type { RegistryCounts, RegistryReady, RegistrySpec, ServedImage } from './spawn-registry.js'
 
 process.on('SIGTERM', () => process.exit(0))
@@ -16,6 +18,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (registry === undefined) {
     const spec = JSON.parse(line) as RegistrySpec
     registry = await startRawRegistry(spec.options)
+    if (spec.journal !== undefined || spec.busy !== undefined) registry.always({}, crowded(spec))
     print(await serve(registry, spec))
   } else {
     if (line.startsWith('hang ')) hangOnce(registry, Number(line.slice('hang '.length)))
@@ -31,6 +34,18 @@ async function serve(registry: RawRegistry, spec: RegistrySpec): Promise<Registr
     images.push({ reference: registry.add(image, repository, tag), digest: image.root.digest, ...sizesOf(image) })
   }
   return { host: registry.host, images }
+}
+
+function crowded({ busy, journal }: RegistrySpec): Step {
+  let [requests, busyUntil] = [0, 0]
+  return (answer, context) => {
+    requests += 1
+    if (requests === busy?.afterRequests) busyUntil = performance.now() + busy.forMs
+    if (performance.now() < busyUntil) return tooManyRequests(1)(answer, context)
+    const { digest, kind, method } = context.request
+    if (journal !== undefined && kind === 'blob' && method === 'GET') appendFileSync(journal, `${digest}\n`)
+    return answer
+  }
 }
 
 /** Not a step of a script for the next request: that may be for a small blob. */

@@ -16,12 +16,14 @@ export interface RawRegistryOptions extends SiteOptions {
   readonly tls?: { readonly cert: string; readonly key: string }
   /** Time that passes before each answer: a round trip. Default 0. */
   readonly latencyMs?: number
+  /** Where one listened that has died. Default: a free one. */
+  readonly port?: number
 }
 
 /** A real registry on the loopback address, on raw sockets, so that a test may break every rule of HTTP. */
 export async function startRawRegistry(options: RawRegistryOptions = {}): Promise<RawRegistry> {
   const server = createServer({ noDelay: true })
-  server.listen(0, '127.0.0.1')
+  server.listen(options.port ?? 0, '127.0.0.1')
   await once(server, 'listening')
   return new RawRegistry(server, options)
 }

@@ -9,6 +9,10 @@ import type { RawRegistryOptions } from './raw-registry.js'
 export interface RegistrySpec {
   readonly images: readonly (ImageSpec & { readonly repository: string; readonly tag: string })[]
   readonly options?: RawRegistryOptions
+  /** A file to which the digest of each blob that is sent is added: it outlives the process. */
+  readonly journal?: string
+  /** After so many requests, for so long: 429 to everybody, come back in a second. */
+  readonly busy?: { readonly afterRequests: number; readonly forMs: number }
 }
 
 export interface ServedImage {
@@ -38,6 +42,8 @@ export interface SpawnedRegistry extends RegistryReady {
   counts(): Promise<RegistryCounts>
   /** The next body of a blob that is longer than this stops there, and nothing more comes: the moment to kill a client. */
   hangOnce(afterBytes: number): Promise<void>
+  /** The process dies in the middle of whatever it does. */
+  kill(): Promise<void>
   /** Resolves when the process is gone. Idempotent. */
   stop(): Promise<void>
 }
@@ -62,6 +68,10 @@ export async function spawnRegistry(spec: RegistrySpec): Promise<SpawnedRegistry
     ...ready,
     counts: async () => (await ask('counts')) as RegistryCounts,
     hangOnce: async (afterBytes) => void (await ask(`hang ${afterBytes}`)),
+    kill: async () => {
+      child.kill('SIGKILL')
+      await gone
+    },
     stop: async () => {
       child.stdin.end()
       await gone
