@@ -64,6 +64,7 @@ export const ERRORS = {
   STORE_READ_ONLY: { retryable: false, exitCode: 8 },
   STORE_BUSY: { retryable: true, exitCode: 8 },
   FORMAT_UNSUPPORTED: { retryable: false, exitCode: 8 },
+  FS_UNSUPPORTED: { retryable: false, exitCode: 8 },
   // The run as a whole.
   PARTIAL: { retryable: false, exitCode: 1 }, // several images failed, for different reasons
   ABORTED: { retryable: false, exitCode: 130 },

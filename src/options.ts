@@ -21,6 +21,8 @@ export interface CacheOptions {
   /** Blobs and requests under way at once, over all images. */
   readonly jobs?: number
   readonly durability?: Durability
+  /** Writes to a cache on a network file system all the same: for one that no other machine uses. Default false. */
+  readonly allowNetworkFs?: boolean
   readonly retry?: Partial<RetryPolicy>
   /** Credentials in Docker's or containers' format; replaces the usual places. */
   readonly authFile?: string
@@ -58,6 +60,7 @@ export interface ResolvedOptions {
   readonly path: string
   readonly jobs: number
   readonly durability: Durability
+  readonly allowNetworkFs: boolean
   readonly retry: RetryPolicy
   readonly authFile: string | undefined
   readonly caFiles: readonly string[]
@@ -83,6 +86,8 @@ export type Environment = Readonly<Record<string, string | undefined>>
 export const DEFAULTS = Object.freeze({
   jobs: 8,
   durability: 'full' as Durability,
+  // Their locks may hold on one machine alone, and some forget a rename.
+  allowNetworkFs: false,
   // RELIABILITY section 6: enough to outlive a registry's restart, spread so that a fleet does not return in step.
   retry: Object.freeze({ retries: 7, minDelayMs: 250, maxDelayMs: 30_000, maxRetryAfterMs: 120_000 }),
   connectTimeoutMs: 10_000,
@@ -127,6 +132,7 @@ export function resolveOptions(options: CacheOptions, surroundings: Surroundings
     path,
     jobs: number('jobs', 1),
     durability,
+    allowNetworkFs: options.allowNetworkFs ?? DEFAULTS.allowNetworkFs,
     retry: resolveRetry(options.retry ?? {}),
     authFile: options.authFile,
     caFiles: options.caFiles ?? [],

@@ -8,9 +8,11 @@ import type { CacheParts } from './cache-parts.js'
  * did to index.json since.
  */
 export async function openLog({ path, options, blobs, materialise }: CacheParts): Promise<EventLog> {
+  const { refuseNetwork } = await import('../materialise/fs-network.js')
   const { openOrInit } = await import('../materialise/fs-init.js')
   const { finishRemovals } = await import('../inventory/finish-removals.js')
   const { FsLeases } = await import('../blobs/fs-lease.js')
+  if (!options.allowNetworkFs) await refuseNetwork(path)
   await openOrInit(path, options)
   const log = await openLogAsItIs(path, options)
   try {
@@ -25,10 +27,12 @@ export async function openLog({ path, options, blobs, materialise }: CacheParts)
   return log
 }
 
-/** For looking only, also where nothing may be written. */
+/** For looking only, also where nothing may be written: LevelDB writes even to open a database. */
 export async function openLogToRead(path: string, options: ResolvedOptions): Promise<EventLog> {
   const { logAccess } = await import('../log/fs-access.js')
-  if ((await logAccess(path)) === 'write') return await openLogAsItIs(path, options)
+  const { networkOf } = await import('../materialise/fs-network.js')
+  const mayWrite = options.allowNetworkFs || (await networkOf(path)) === undefined
+  if (mayWrite && (await logAccess(path)) === 'write') return await openLogAsItIs(path, options)
   const { LevelCopyLog } = await import('../log/level-copy-log.js')
   return new LevelCopyLog(path, logOptions(options))
 }

@@ -15,6 +15,7 @@ export function createProgram() {
         `fsync each blob, or leave it to the system (default: ${DEFAULTS.durability})`,
       ).choices(['full', 'relaxed'] as const),
     )
+    .option('--allow-network-fs', 'write to a cache on NFS, SMB and the like, which promise too little')
     .option(
       '--lock-timeout <seconds>',
       `how long to wait for another process (default: ${DEFAULTS.lockTimeoutMs / 1000})`,
@@ -50,6 +51,7 @@ export function cacheOptionsOf(options: CommonOptions): CacheOptions {
   const {
     cache,
     durability,
+    allowNetworkFs,
     lockTimeout,
     jobs,
     retries,
@@ -64,6 +66,7 @@ export function cacheOptionsOf(options: CommonOptions): CacheOptions {
   return {
     ...(cache !== undefined && { path: cache }),
     ...(durability !== undefined && { durability }),
+    ...(allowNetworkFs && { allowNetworkFs }),
     ...(lockTimeout !== undefined && { lockTimeoutMs: lockTimeout * 1000 }),
     ...(jobs !== undefined && { jobs }),
     ...(retries !== undefined && { retry: { retries } }),
