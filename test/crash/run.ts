@@ -4,6 +4,7 @@
  */
 import { faults } from './faults.js'
 import { fullDisk } from './full-disk.js'
+import { gcRace } from './gc-race.js'
 import { kill } from './kill.js'
 import { model } from './model.js'
 import { power } from './power.js'
@@ -27,6 +28,7 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
   'full-disk': { run: fullDisk, sample: { points: 12, seconds: 0 }, long: { points: 500, seconds: 0 } },
   rot: { run: rot, sample: { points: 150, seconds: 0 }, long: { points: 3_000, seconds: 0 } },
   model: { run: model, sample: { points: 15, seconds: 0 }, long: { points: 1_000, seconds: 0 } },
+  'gc-race': { run: gcRace, sample: { points: 0, seconds: 20 }, long: { points: 0, seconds: 600 } },
   processes: { run: processes, sample: { points: 0, seconds: 40 }, long: { points: 0, seconds: 1200 } },
 }
 
