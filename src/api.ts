@@ -1,7 +1,7 @@
 import type { ExportFormat } from './exchange/exported-image.js'
 import type { PushProgress, PushReport } from './exchange/push-report.js'
 import type { ExportReport, ImportedSource, ImportReport } from './exchange/reports.js'
-import type { DiffReport, RestoreReport } from './history/reports.js'
+import type { CompactReport, DiffReport, RestoreReport } from './history/reports.js'
 import type { Moment } from './history/state-at.js'
 import type {
   Inspection,
@@ -147,6 +147,11 @@ export interface HistoryOptions extends SignalOptions {
   readonly follow?: boolean
 }
 
+export interface CompactOptions extends SignalOptions {
+  /** How many records stay in the database. Default 1000: those that are checked whenever the log is opened. */
+  readonly keep?: number
+}
+
 export interface DiffOptions extends SignalOptions {
   /** Default: the end of the log. */
   readonly to?: Moment
@@ -235,6 +240,8 @@ export interface Cache {
   unpin(references: readonly string[], options?: SignalOptions): Promise<PinReport>
   /** The event log, oldest first. What other tools did since hearth last wrote is not in it yet. */
   history(options?: HistoryOptions): AsyncIterable<Recorded>
+  /** Moves old records of the log to archive files under .hearth/archive. They stay part of it: nothing is lost. Idempotent. */
+  compactLog(options?: CompactOptions): Promise<CompactReport>
   /** Which names came, went and moved between two moments. @throws HearthError POSITION_UNKNOWN, CACHE_MISSING */
   diff(from: Moment, options?: DiffOptions): Promise<DiffReport>
   /**

@@ -4,6 +4,7 @@
  */
 import type {
   Cache,
+  CompactOptions,
   CopyOptions,
   DiffOptions,
   ExportOptions,
@@ -27,7 +28,7 @@ import type { Warming } from './cache/warming.js'
 import { Calls } from './calls.js'
 import type { PushReport } from './exchange/push-report.js'
 import type { ExportReport, ImportedSource, ImportReport } from './exchange/reports.js'
-import type { DiffReport, RestoreReport } from './history/reports.js'
+import type { CompactReport, DiffReport, RestoreReport } from './history/reports.js'
 import type { Moment } from './history/state-at.js'
 import { readHost } from './host/os-host.js'
 import type {
@@ -169,6 +170,13 @@ class FolderCache implements Cache {
     return this.#calls.stream(options, async function* (linked) {
       const { historyOf } = await import('./cache/remembering.js')
       yield* historyOf(parts, linked)
+    })
+  }
+
+  compactLog(options: CompactOptions = {}): Promise<CompactReport> {
+    return this.#calls.run(options, async (linked) => {
+      const { compactIn } = await import('./cache/remembering.js')
+      return await compactIn(this.#parts, linked)
     })
   }
 

@@ -1,6 +1,7 @@
 /** The public interface of hearth: everything that is not exported here may change without notice. */
 export type {
   Cache,
+  CompactOptions,
   CopyOptions,
   DiffOptions,
   ExportOptions,
@@ -31,7 +32,7 @@ export type {
   ImportedSource,
   ImportReport,
 } from './exchange/reports.js'
-export type { DiffReport, DiffSide, NamedDigest, RestoreReport } from './history/reports.js'
+export type { CompactReport, DiffReport, DiffSide, NamedDigest, RestoreReport } from './history/reports.js'
 export type { Moment } from './history/state-at.js'
 export type {
   EvictedReference,

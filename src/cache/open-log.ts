@@ -1,5 +1,5 @@
 import type { EventLog } from '../log/event-log.js'
-import type { LevelEventLogOptions } from '../log/level-event-log.js'
+import type { LevelEventLog, LevelEventLogOptions } from '../log/level-event-log.js'
 import type { ResolvedOptions } from '../options.js'
 import type { CacheParts } from './cache-parts.js'
 
@@ -37,7 +37,8 @@ export async function openLogToRead(path: string, options: ResolvedOptions): Pro
   return new LevelCopyLog(path, logOptions(options))
 }
 
-async function openLogAsItIs(path: string, options: ResolvedOptions): Promise<EventLog> {
+/** With what LevelDB alone can do. Finishes nothing, and assumes that the cache may be written. */
+export async function openLogAsItIs(path: string, options: ResolvedOptions): Promise<LevelEventLog> {
   const { LevelEventLog } = await import('../log/level-event-log.js')
   return await LevelEventLog.open(path, logOptions(options))
 }

@@ -9,6 +9,9 @@ import type { CacheParts } from './cache-parts.js'
 /** A pull that was stopped is mostly run again within a day, and then goes on where it was. */
 const STALE_INGEST_MS = 24 * 60 * 60 * 1000
 
+/** An archive of the log is written in seconds. */
+const TORN_MS = 60 * 60 * 1000
+
 const NOTHING: Omit<ReclaimReport, 'dryRun'> = {
   evicted: [],
   removed: {
@@ -84,9 +87,16 @@ async function openToPeek(parts: CacheParts): Promise<OpenLog> {
 async function sweepsOf({ path }: CacheParts, dryRun: boolean): Promise<ReclaimDeps['sweeps']> {
   const { removeAbandonedIngests } = await import('../blobs/fs-abandoned-ingests.js')
   const { removeStrays } = await import('../blobs/fs-strays.js')
+  const { removeTorn } = await import('../log/fs-archive.js')
   const look = { now: Date.now(), dryRun }
   return {
     ingests: (leased) => removeAbandonedIngests(path, { ...look, unusedForMs: STALE_INGEST_MS, leased }),
-    strays: () => removeStrays(path, look),
+    strays: async () => {
+      const [strays, torn] = [
+        await removeStrays(path, look),
+        await removeTorn(path, { ...look, before: look.now - TORN_MS }),
+      ]
+      return { count: strays.count + torn.count, bytes: strays.bytes + torn.bytes }
+    },
   }
 }

@@ -1,7 +1,7 @@
 /** What looks at a cache's past, and brings it back. */
-import type { DiffOptions, HistoryOptions, RestoreOptions } from '../api.js'
+import type { CompactOptions, DiffOptions, HistoryOptions, RestoreOptions } from '../api.js'
 import { HearthError } from '../errors.js'
-import type { DiffReport, RestoreReport } from '../history/reports.js'
+import type { CompactReport, DiffReport, RestoreReport } from '../history/reports.js'
 import type { Moment, StateAt } from '../history/state-at.js'
 import type { ListedReference } from '../inventory/reports.js'
 import type { EventLog } from '../log/event-log.js'
@@ -73,6 +73,35 @@ export async function restoreIn(
     return report
   } finally {
     await leases.release()
+  }
+}
+
+/** Opening the log checks the chain of its last records: these stay where they are. */
+const KEPT_RECORDS = 1000
+
+/** Moves old records to archives. @throws HearthError OPTION_INVALID */
+export async function compactIn(
+  parts: CacheParts,
+  { keep = KEPT_RECORDS, signal }: CompactOptions,
+): Promise<CompactReport> {
+  if (!Number.isSafeInteger(keep) || keep < 0) {
+    throw new HearthError('OPTION_INVALID', 'keep must be a whole number, 0 or more', {
+      option: 'keep',
+      found: `${keep}`,
+    })
+  }
+  if (!(await parts.isInitialised())) return { records: 0, archives: [] }
+  const { openLogAsItIs } = await import('./open-log.js')
+  const shared = await parts.log()
+  const log = await openLogAsItIs(parts.path, parts.options)
+  try {
+    const made = await log.compact(keep, { ...(signal && { signal }) })
+    const archives = made.map(({ from, through, size }) => ({ from, through, size }))
+    // index.json names the record that it accounts for: as after every change, that is the last one.
+    if (archives.length > 0) await shared.hold(parts.materialise)
+    return { records: archives.reduce((sum, { from, through }) => sum + through - from + 1, 0), archives }
+  } finally {
+    await log.close()
   }
 }
 

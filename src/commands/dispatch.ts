@@ -73,6 +73,10 @@ export async function dispatch(cache: Cache, invocation: Invocation, options: Di
       const { verb: _, ...wanted } = invocation
       return (await import('./log.js')).log(cache, { ...wanted, signal })
     }
+    case 'compact': {
+      const { verb: _, ...wanted } = invocation
+      return (await import('./compact.js')).compact(cache, { ...wanted, signal })
+    }
     case 'diff': {
       const { from, to } = invocation
       return (await import('./diff.js')).diff(cache, from, { ...(to !== undefined && { to }), signal })

@@ -23,6 +23,7 @@ Results go to standard output, progress and messages to standard error. With --j
   rm and clean {removed, kept, removedBlobs, freedBytes},
   gc {dryRun, evicted, removed, removedBlobs, freedBytes, keptBlobs, keptBytes, overBudgetBytes},
   pin and unpin {changed, unchanged, failed}, diff {from, to, added, removed, moved}, restore {restored, failed},
+  log --compact {records, archives},
   verify {blobs, bytes, references, events, problems};
   {error: {code, message, details}} when the whole command failed. For log it is one record a line.
 
@@ -144,4 +145,5 @@ A moment is one of:
   hearth ls --at 2026-01-02
   hearth diff 7d                          what came (+), went (-) and moved (~) within a week
   hearth restore redis:7 --at 7d          while its blobs are still here; a pin or a tag keeps them
+  hearth log --compact                    moves old records to .hearth/archive/; log, ls --at and verify go on reading them
 `

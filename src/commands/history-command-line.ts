@@ -6,6 +6,7 @@ import { HISTORY_HELP } from './help.js'
 import type { Invocation } from './invocation.js'
 import { parseMoment } from './moment.js'
 import { wholeNumber } from './option-values.js'
+import { Option } from './typed-commander.js'
 
 const KINDS = 'a position (57), a time (2026-01-02T03:04Z) or how long ago (12h)'
 
@@ -22,13 +23,23 @@ export function addHistoryCommands(
   program
     .command('log')
     .description('show what happened in the cache, oldest first')
-    .option('--after <n>', 'only after this position', wholeNumber(0), 0)
+    .option('--after <n>', 'only after this position', wholeNumber(0))
     .option('--since <moment>', `only from here on: ${KINDS}`, momentOption(now))
     .option('--follow', 'go on with what happens from now on, until Ctrl-C')
-    .addHelpText('after', HISTORY_HELP)
-    .action(({ after, since, follow = false }) =>
-      found({ verb: 'log', after, follow, ...(since !== undefined && { since }) }),
+    .addOption(
+      new Option('--compact', 'instead: move old records to archive files, which stay part of the log').conflicts([
+        'after',
+        'since',
+        'follow',
+      ]),
     )
+    .option('--keep <n>', 'with --compact: how many stay in the database (default: 1000)', wholeNumber(0))
+    .addHelpText('after', HISTORY_HELP)
+    .action(({ after = 0, since, follow = false, compact = false, keep }) => {
+      if (keep !== undefined && !compact) throw new HearthError('USAGE', '--keep is for --compact')
+      if (compact) found({ verb: 'compact', ...(keep !== undefined && { keep }) })
+      else found({ verb: 'log', after, follow, ...(since !== undefined && { since }) })
+    })
   program
     .command('diff')
     .description('show which references came, went and moved between two moments')

@@ -67,6 +67,7 @@ export type Invocation =
   | { readonly verb: 'gc'; readonly keepBytes?: number; readonly keepNewerMs?: number; readonly dryRun: boolean }
   | { readonly verb: 'pin' | 'unpin'; readonly references: readonly string[] }
   | { readonly verb: 'log'; readonly after: number; readonly since?: Moment; readonly follow: boolean }
+  | { readonly verb: 'compact'; readonly keep?: number }
   | { readonly verb: 'diff'; readonly from: Moment; readonly to?: Moment }
   | { readonly verb: 'restore'; readonly references: readonly string[]; readonly at: Moment }
   | { readonly verb: 'verify'; readonly quick?: true; readonly repair?: true; readonly rebuild?: true }

@@ -40,6 +40,8 @@ function subjectOf(event: HearthEvent): string {
       return event.reference
     case 'RemovalPlanned':
       return count(event.digests.length, 'blob')
+    case 'LogCompacted':
+      return `records ${event.from} to ${event.through}`
     case 'RemovalFinished':
       return `planned at ${event.plan}`
     case 'BlobsFlushed':

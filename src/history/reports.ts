@@ -32,3 +32,10 @@ export interface RestoreReport {
     readonly missing: readonly Digest[]
   }[]
 }
+
+export interface CompactReport {
+  /** Records that were moved. */
+  readonly records: number
+  /** Positions of the first and the last record of each new archive, and its bytes. */
+  readonly archives: readonly { readonly from: number; readonly through: number; readonly size: number }[]
+}

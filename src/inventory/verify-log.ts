@@ -35,7 +35,8 @@ export async function checkLog(
     const lookups = await log.hold(async (held): Promise<Lookups> => {
       const [references, pins, blobs] = [await held.references(), await held.pins(), await held.allBlobs()]
       const [removals, flushes] = [await held.unfinishedRemovals(), await held.flushes()]
-      return { references, pins, blobs, removals, flushes, head: held.head }
+      const archives = await held.archives()
+      return { references, pins, blobs, removals, flushes, archives, head: held.head }
     }, options)
     const { state, stateAt } = await fold(log.read(0, options), {
       end: lookups.head.position,
@@ -73,7 +74,7 @@ async function fold(
 }
 
 function differences(state: IndexState, lookups: Lookups): VerifyProblem[] {
-  const tables = ['references', 'pins', 'blobs', 'removals', 'flushes'] as const
+  const tables = ['references', 'pins', 'blobs', 'removals', 'flushes', 'archives'] as const
   const { flushes } = state
   const blobs = new Map([...state.blobs].map(([digest, blob]) => [digest, withFlushes(blob, flushes)]))
   const expected = { ...state, blobs }

@@ -1,5 +1,5 @@
 import type { Digest } from '../oci/digest.js'
-import type { BlobCommitted, Head, HearthEvent, Recorded, ReferenceSet } from './events.js'
+import type { BlobCommitted, Head, HearthEvent, LogCompacted, Recorded, ReferenceSet } from './events.js'
 
 /** A blob as the log knows it; `durable` also when it was flushed after its commit. */
 export type BlobRecord = Pick<BlobCommitted, 'size' | 'mtimeMs' | 'mediaType' | 'durable' | 'boot'>
@@ -9,6 +9,9 @@ export type ReferenceRecord = Pick<ReferenceSet, 'descriptor' | 'platforms' | 'm
   readonly position: number
   readonly at: string
 }
+
+/** Records that stand in a file instead of the database. */
+export type ArchiveRecord = Omit<LogCompacted, 'type'>
 
 /** The record that pinned a reference. */
 export interface PinRecord {
@@ -29,6 +32,8 @@ export interface HeldLog {
   allBlobs(): Promise<ReadonlyMap<Digest, BlobRecord>>
   references(): Promise<ReadonlyMap<string, ReferenceRecord>>
   reference(name: string): Promise<ReferenceRecord | undefined>
+  /** Archives of old records, by the position of their first one. */
+  archives(): Promise<ReadonlyMap<number, ArchiveRecord>>
   /** References that are pinned, by name. */
   pins(): Promise<ReadonlyMap<string, PinRecord>>
   /** RemovalPlanned records without their RemovalFinished: position to digests. A crash left them; finish them. */

@@ -82,6 +82,19 @@ export interface BlobsFlushed {
   readonly boot: string
 }
 
+/** Old records moved from the database to an archive, a file of lines. They stay part of the log, and of its chain. */
+export interface LogCompacted {
+  readonly type: 'LogCompacted'
+  /** Positions of the first and the last record in the file. */
+  readonly from: number
+  readonly through: number
+  /** Checksum of the last record: what the first one after it continues. */
+  readonly last: string
+  /** Of the file, with its bytes. */
+  readonly digest: Digest
+  readonly size: number
+}
+
 /** What happened. Closed union; a released type is never edited: a new shape is a new type plus an upcast. */
 export type HearthEvent =
   | BlobCommitted
@@ -93,6 +106,7 @@ export type HearthEvent =
   | RemovalPlanned
   | RemovalFinished
   | BlobsFlushed
+  | LogCompacted
 
 /** An event as it stands in the log. `checksum` covers every other field; `previous` is the preceding record's. */
 export type Recorded = HearthEvent & {

@@ -22,6 +22,7 @@ export async function lend<T>(log: HeldLog, work: (log: HeldLog) => Promise<T>):
     references: async () => held().references(),
     reference: async (name) => held().reference(name),
     pins: async () => held().pins(),
+    archives: async () => held().archives(),
     unfinishedRemovals: async () => held().unfinishedRemovals(),
     flushes: async () => held().flushes(),
   }

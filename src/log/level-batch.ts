@@ -1,4 +1,4 @@
-import type { Recorded } from './events.js'
+import type { Head, Recorded } from './events.js'
 import type { Database } from './level-database.js'
 import {
   HIGHEST_KEY,
@@ -44,9 +44,26 @@ export async function planBatch(
     else if (replaced !== undefined) operations.push({ type: 'del', key })
   }
   const last = records.at(-1)
-  const summary = { head: last === undefined ? before.head : headOf(last), sums }
+  const base = archived(records, operations) ?? before.base
+  const summary = { head: last === undefined ? before.head : headOf(last), base, sums }
   for (const key of [LOWEST_KEY, HIGHEST_KEY]) operations.push(put(key, sealSummary(key, summary)))
   return { operations, summary }
+}
+
+/**
+ * Takes out what a record says to be in an archive: together with that record, so that each of them is always in one of the two.
+ * @returns the last of them.
+ */
+function archived(records: readonly Recorded[], operations: Operation[]): Head | undefined {
+  let base: Head | undefined
+  for (const recorded of records) {
+    if (recorded.type !== 'LogCompacted') continue
+    const { from, through, last } = recorded
+    for (let position = from; position <= through; position++)
+      operations.push({ type: 'del', key: recordKey(position) })
+    base = { position: through, checksum: last }
+  }
+  return base
 }
 
 /** Records of one batch may change an entry several times: only the last change is written, and counted in the sum. */

@@ -10,6 +10,7 @@ import { type LogLockOptions, lockLog } from './fs-log-lock.js'
 import { lend } from './held-log.js'
 import { JobQueue } from './job-queue.js'
 import { appendSign, waitForAppend } from './level-changes.js'
+import { readLog } from './level-read.js'
 import { LevelSession } from './level-session.js'
 import { logCorrupt } from './record.js'
 
@@ -21,7 +22,6 @@ export interface LevelCopyLogOptions {
 
 /** LevelDB's own, which say nothing. To open its lock would end it, if this process had the database open. */
 const NOT_COPIED = new Set(['LOCK', 'LOG', 'LOG.old'])
-const PAGE = 1000
 
 interface Copy {
   /** Like a cache's folder, with a log and nothing else. */
@@ -57,12 +57,8 @@ export class LevelCopyLog implements EventLog {
     throw refused()
   }
 
-  async *read(position: number, options: HoldOptions = {}): AsyncGenerator<Recorded> {
-    const end = await this.#run(async (session) => session.head.position, options)
-    for (let after = position; after < end; after += PAGE) {
-      const limit = Math.min(PAGE, end - after)
-      yield* await this.#run((session) => session.records(after, limit), options)
-    }
+  read(position: number, options: HoldOptions = {}): AsyncGenerator<Recorded> {
+    return readLog(this.#root, position, (work) => this.#run(work, options))
   }
 
   async changed(position: number, options: HoldOptions = {}): Promise<void> {
@@ -169,6 +165,7 @@ function readOnly(session: LevelSession): HeldLog {
     references: () => session.references(),
     reference: (name) => session.reference(name),
     pins: () => session.pins(),
+    archives: () => session.archives(),
     unfinishedRemovals: () => session.unfinishedRemovals(),
     flushes: () => session.flushes(),
   }

@@ -3,15 +3,17 @@ import { realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { HearthError } from '../errors.js'
 import { HEARTH_FOLDER } from '../oci/image-layout.js'
-import type { EventLog, HeldLog, HoldOptions } from './event-log.js'
+import type { ArchiveRecord, EventLog, HeldLog, HoldOptions } from './event-log.js'
 import type { HearthEvent, Recorded } from './events.js'
 import { errnoOf, storeFailure } from './fs-failure.js'
 import { type LogLockOptions, lockLog } from './fs-log-lock.js'
 import { useReserve } from './fs-reserve.js'
 import { appendAfter, lend } from './held-log.js'
+import { archiveNext } from './level-archive.js'
 import { appendSign, waitForAppend } from './level-changes.js'
 import { createDatabase } from './level-database.js'
 import { LevelKeeper } from './level-keeper.js'
+import { readLog } from './level-read.js'
 import { type ReplaceOptions, replaceDatabase } from './level-replace.js'
 import type { LevelSession } from './level-session.js'
 import type { Stamp } from './record.js'
@@ -24,9 +26,6 @@ export interface LevelEventLogOptions {
   /** Default: a random UUID and the time. */
   readonly stamp?: () => Stamp
 }
-
-/** Records read in one hold: some 10 ms, so that a long history does not keep others from appending. */
-const PAGE = 1000
 
 interface Kept {
   readonly keeper: LevelKeeper
@@ -110,12 +109,23 @@ export class LevelEventLog implements EventLog {
     return this.hold((log) => appendAfter(log, events, after), options)
   }
 
-  /** Ends where the log ended when the iteration began. */
-  async *read(position: number, options: HoldOptions = {}): AsyncGenerator<Recorded> {
-    const end = await this.#run(async (session) => session.head.position, options)
-    for (let after = position; after < end; after += PAGE) {
-      const limit = Math.min(PAGE, end - after)
-      yield* await this.#run((session) => session.records(after, limit), options)
+  read(position: number, options: HoldOptions = {}): AsyncGenerator<Recorded> {
+    return readLog(this.#path, position, (work) => this.#run(work, options))
+  }
+
+  /**
+   * Moves all records but the last ones from the database to archives, some thousands in each hold of the log. They stay part of
+   * the log. Idempotent; after a crash at any point every record is in one of the two.
+   * @param keep how many stay.
+   * @returns the new archives.
+   */
+  async compact(keep: number, options: HoldOptions = {}): Promise<readonly ArchiveRecord[]> {
+    const end = (await this.#run(async ({ head }) => head.position, options)) - keep
+    const archives: ArchiveRecord[] = []
+    for (;;) {
+      const archive = await this.#run((session) => archiveNext(this.#path, session, end), options)
+      if (archive === undefined) return archives
+      archives.push(archive)
     }
   }
 

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib'
 import { HearthError } from '../errors.js'
 import type { Digest } from '../oci/digest.js'
-import type { PinRecord, ReferenceRecord } from './event-log.js'
+import type { ArchiveRecord, PinRecord, ReferenceRecord } from './event-log.js'
 import { EMPTY_HEAD, type Head } from './events.js'
 import type { Effect, StoredBlob } from './projection.js'
 import { logCorrupt } from './record.js'
@@ -13,6 +13,7 @@ import { logCorrupt } from './record.js'
  *     !blobs!<digest>                              projection: a sealed StoredBlob
  *     !references!<name as JSON>                   projection: a sealed ReferenceRecord (JSON keeps lone surrogates apart)
  *     !pins!<name as JSON>                         projection: a sealed PinRecord
+ *     !archives!<position>                         projection: a sealed ArchiveRecord, by its first record
  *     !removals!<position>                         projection: a sealed list of digests
  *     !flushes!<boot>                              projection: a sealed position
  *     " head" and "~head"                          the same sealed Summary, as the lowest and the highest key
@@ -27,13 +28,14 @@ export const LOWEST_KEY = ' head'
 export const HIGHEST_KEY = '~head'
 
 export type Table = Effect['table']
-export const TABLES: readonly Table[] = ['blobs', 'references', 'pins', 'removals', 'flushes']
+export const TABLES: readonly Table[] = ['blobs', 'references', 'pins', 'archives', 'removals', 'flushes']
 
 /** What the tables hold, by table. */
 export interface TableTypes {
   readonly blobs: { readonly key: Digest; readonly value: StoredBlob }
   readonly references: { readonly key: string; readonly value: ReferenceRecord }
   readonly pins: { readonly key: string; readonly value: PinRecord }
+  readonly archives: { readonly key: number; readonly value: ArchiveRecord }
   readonly removals: { readonly key: number; readonly value: readonly Digest[] }
   readonly flushes: { readonly key: string; readonly value: number }
 }
@@ -41,17 +43,22 @@ export interface TableTypes {
 /** The state of the whole database after a batch. */
 export interface Summary {
   readonly head: Head
+  /** The last record that stands in an archive: the records of the database begin after it. */
+  readonly base: Head
   /** XOR of the CRCs of all entries of a table. */
   readonly sums: Readonly<Record<Table, number>>
 }
 
 export const EMPTY_SUMMARY: Summary = Object.freeze({
   head: EMPTY_HEAD,
-  sums: Object.freeze({ blobs: 0, references: 0, pins: 0, removals: 0, flushes: 0 }),
+  base: EMPTY_HEAD,
+  sums: Object.freeze({ blobs: 0, references: 0, pins: 0, archives: 0, removals: 0, flushes: 0 }),
 })
 
 /** Of the projection tables: they can be rebuilt from the records by a program that wants another shape. */
 const VERSION = 1
+/** The same, with records in archives: a hearth that does not know those must not take them for lost. */
+const VERSION_WITH_ARCHIVES = 2
 const POSITION_DIGITS = 14
 const SEAL_DIGITS = 8
 
@@ -71,7 +78,7 @@ export function tableRange(table: Table): { readonly gt: string; readonly lt: st
 /** The inverse of {@link tableKey}. */
 export function parseTableKey<T extends Table>(table: T, stored: string): TableTypes[T]['key'] {
   const key = stored.slice(table.length + 2)
-  const parsed = isNamed(table) ? JSON.parse(key) : table === 'removals' ? Number.parseInt(key, 16) : key
+  const parsed = isNamed(table) ? JSON.parse(key) : isPlaced(table) ? Number.parseInt(key, 16) : key
   return parsed as TableTypes[T]['key']
 }
 
@@ -93,8 +100,9 @@ export function openValue(key: string, sealed: string): unknown {
   return JSON.parse(json)
 }
 
-export function sealSummary(key: string, { head, sums }: Summary): string {
-  return sealValue(key, { version: VERSION, head, sums })
+export function sealSummary(key: string, { head, base, sums }: Summary): string {
+  const version = base.position === 0 ? VERSION : VERSION_WITH_ARCHIVES
+  return sealValue(key, { version, head, base, sums })
 }
 
 /**
@@ -107,14 +115,19 @@ export function openSummary(lowest: string | undefined, highest: string | undefi
   const summary = openValue(LOWEST_KEY, lowest) as Summary & { readonly version: number }
   const copy = openValue(HIGHEST_KEY, highest)
   if (JSON.stringify(copy) !== JSON.stringify(summary)) throw logCorrupt('the two copies of its head differ')
-  const { version, head, sums } = summary
-  if (version !== VERSION) {
-    throw new HearthError('FORMAT_UNSUPPORTED', `the log has format ${version}, this hearth knows ${VERSION}`, {
+  const { version, head, base = EMPTY_HEAD, sums } = summary
+  if (version > VERSION_WITH_ARCHIVES) {
+    const known = VERSION_WITH_ARCHIVES
+    throw new HearthError('FORMAT_UNSUPPORTED', `the log has format ${version}, this hearth knows ${known}`, {
       version,
     })
   }
   // A table that an older hearth did not know has no sum yet, and no entries.
-  return { head, sums: { ...EMPTY_SUMMARY.sums, ...sums } }
+  return { head, base, sums: { ...EMPTY_SUMMARY.sums, ...sums } }
+}
+
+function isPlaced(table: Table): boolean {
+  return table === 'removals' || table === 'archives'
 }
 
 function isNamed(table: Table): boolean {

@@ -1,6 +1,13 @@
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { DAMAGED_FOLDER, HEARTH_FOLDER, INDEX_FILE, LOG_FOLDER, MATERIALISED_FILE } from '../oci/image-layout.js'
+import {
+  ARCHIVE_FOLDER,
+  DAMAGED_FOLDER,
+  HEARTH_FOLDER,
+  INDEX_FILE,
+  LOG_FOLDER,
+  MATERIALISED_FILE,
+} from '../oci/image-layout.js'
 import type { HearthEvent } from './events.js'
 import { errnoOf, storeFailure } from './fs-failure.js'
 import { syncFolder } from './fs-sync-folder.js'
@@ -38,7 +45,8 @@ export async function replaceDatabase(root: string, options: ReplaceOptions): Pr
     await mkdir(aside, { recursive: true, mode: 0o700 })
     await syncFolder(dirname(dirname(aside)))
     // First what vouches for the old log: without it no state in between can be mistaken for one that lost records.
-    const companions = [MATERIALISED_FILE, `${MATERIALISED_FILE}.next`, ...(options.brokenIndex ? [INDEX_FILE] : [])]
+    const others = [ARCHIVE_FOLDER, ...(options.brokenIndex ? [INDEX_FILE] : [])]
+    const companions = [MATERIALISED_FILE, `${MATERIALISED_FILE}.next`, ...others]
     for (const name of companions) await moveInto(aside, join(root, name))
     const kept = await moveInto(aside, join(root, LOG_FOLDER))
     await syncFolder(aside)

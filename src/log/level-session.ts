@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { HearthError } from '../errors.js'
 import type { Digest } from '../oci/digest.js'
 import { LOG_FOLDER } from '../oci/image-layout.js'
-import type { BlobRecord, HeldLog, PinRecord, ReferenceRecord } from './event-log.js'
+import type { ArchiveRecord, BlobRecord, HeldLog, PinRecord, ReferenceRecord } from './event-log.js'
 import type { Head, HearthEvent, Recorded } from './events.js'
 import { syncFolder } from './fs-sync-folder.js'
 import { planBatch } from './level-batch.js'
@@ -20,7 +20,7 @@ import {
   tableKey,
   tableRange,
 } from './level-format.js'
-import { checkTail, holdsRecord, readRecords } from './level-tail.js'
+import { checkTail, holdsRecord, readRecords, type StoredRecord } from './level-tail.js'
 import { type StoredBlob, withFlushes } from './projection.js'
 import { logCorrupt, type Stamp, sealAll } from './record.js'
 
@@ -36,6 +36,11 @@ interface Opened {
   readonly database: Database
   readonly summary: Summary
 }
+
+/** Where the next records are. */
+export type Page =
+  | { readonly kind: 'records'; readonly records: readonly Recorded[] }
+  | { readonly kind: 'archive'; readonly archive: ArchiveRecord }
 
 /** The log opened once, for some holds in a row. Assumes that its owner has the lock of the log all the while. */
 export class LevelSession implements HeldLog {
@@ -103,6 +108,10 @@ export class LevelSession implements HeldLog {
     return sealed === undefined ? undefined : (openValue(key, sealed) as ReferenceRecord)
   }
 
+  async archives(): Promise<ReadonlyMap<number, ArchiveRecord>> {
+    return this.#table('archives')
+  }
+
   async pins(): Promise<ReadonlyMap<string, PinRecord>> {
     return this.#table('pins')
   }
@@ -115,9 +124,26 @@ export class LevelSession implements HeldLog {
     return this.#table('flushes')
   }
 
+  /** The last record that stands in an archive. */
+  get base(): Head {
+    return this.#opened.summary.base
+  }
+
   /** Up to `limit` records after a position. @throws HearthError LOG_CORRUPT for a damaged or missing record. */
-  async records(after: number, limit: number): Promise<Recorded[]> {
-    return this.#read(({ database }) => readRecords(database, this.head, { after, limit }))
+  async records(after: number, limit: number): Promise<readonly StoredRecord[]> {
+    return this.#read(({ database, summary }) => readRecords(database, summary, { after, limit }))
+  }
+
+  /** The same, or the archive in which they stand. */
+  async page(after: number, limit: number): Promise<Page> {
+    if (after >= this.base.position) {
+      const stored = await this.records(after, limit)
+      return { kind: 'records', records: stored.map(({ recorded }) => recorded) }
+    }
+    const archives = [...(await this.archives()).values()]
+    const archive = archives.find(({ from, through }) => from <= after + 1 && after < through)
+    if (archive === undefined) throw logCorrupt(`record ${after + 1} is missing`, { position: after + 1 })
+    return { kind: 'archive', archive }
   }
 
   async close(): Promise<void> {
@@ -198,7 +224,7 @@ async function openVerified(root: string, seen: Head | undefined): Promise<Opene
   try {
     const [lowest, highest] = (await database.getMany([LOWEST_KEY, HIGHEST_KEY])) as (string | undefined)[]
     const summary = openSummary(lowest, highest)
-    await checkTail(database, summary.head, seen)
+    await checkTail(database, summary, seen)
     return { database, summary }
   } catch (error) {
     await database.close()

@@ -1,7 +1,6 @@
 import type { Head, Recorded } from './events.js'
-import { EMPTY_HEAD } from './events.js'
 import type { Database } from './level-database.js'
-import { recordKey } from './level-format.js'
+import { recordKey, type Summary } from './level-format.js'
 import { checkFollows, headOf, logCorrupt } from './record.js'
 import { decodeRecord } from './upcast.js'
 
@@ -17,7 +16,11 @@ const ALL = { gt: '!records!', lt: '!records"' } as const
  * last, only what came after it is checked: holds are many and short, and what was verified once is behind us.
  * @throws HearthError LOG_CORRUPT for a damaged, missing or foreign record.
  */
-export async function checkTail(database: Database, head: Head, seen: Head | undefined): Promise<void> {
+export async function checkTail(
+  database: Database,
+  { head, base }: Pick<Summary, 'head' | 'base'>,
+  seen: Head | undefined,
+): Promise<void> {
   const news = head.position - (seen?.position ?? 0)
   if (news < 0) throw logCorrupt('its last records are lost', { position: head.position, seen: seen?.position ?? 0 })
   const limit = seen === undefined ? TAIL : Math.min(TAIL, news + 1)
@@ -30,30 +33,39 @@ export async function checkTail(database: Database, head: Head, seen: Head | und
     }
     expected = { position: recorded.position - 1, checksum: recorded.previous }
   }
-  if (stored.length < Math.min(limit, head.position)) {
+  if (stored.length < Math.min(limit, head.position - base.position)) {
     throw logCorrupt(`record ${expected.position} is missing`, { position: expected.position })
   }
-  if (expected.position === 0 && expected.checksum !== EMPTY_HEAD.checksum) throw logCorrupt('its beginning is missing')
-  if (seen !== undefined && seen.position > 0) await checkSeen(database, seen)
+  if (expected.position === base.position && expected.checksum !== base.checksum) {
+    throw logCorrupt('its beginning is missing', { position: base.position })
+  }
+  // What was archived since cannot be looked at here; it is part of the chain that was just checked.
+  if (seen !== undefined && seen.position > base.position) await checkSeen(database, seen)
+}
+
+/** A record with the text under which it is stored. */
+export interface StoredRecord {
+  readonly recorded: Recorded
+  readonly text: string
 }
 
 /**
- * Up to `limit` records after a position, each checked against its predecessor.
+ * Up to `limit` records after a position, each checked against its predecessor. Assumes that they are not in an archive.
  * @throws HearthError LOG_CORRUPT for a damaged or missing record.
  */
 export async function readRecords(
   database: Database,
-  head: Head,
+  { head, base }: Pick<Summary, 'head' | 'base'>,
   { after, limit }: { readonly after: number; readonly limit: number },
-): Promise<Recorded[]> {
+): Promise<readonly StoredRecord[]> {
   if (after >= head.position) return []
-  let last = after === 0 ? EMPTY_HEAD : headOf(await readRecord(database, after))
-  const records: Recorded[] = []
+  let last = after === base.position ? base : headOf(await readRecord(database, after))
+  const records: StoredRecord[] = []
   for (const text of await database.values({ gt: recordKey(after), lt: ALL.lt, limit }).all()) {
     const recorded = decodeRecord(text)
     checkFollows(recorded, last)
     last = headOf(recorded)
-    records.push(recorded)
+    records.push({ recorded, text })
   }
   if (records.length < Math.min(limit, head.position - after)) {
     throw logCorrupt(`record ${last.position + 1} is missing`, { position: last.position + 1 })

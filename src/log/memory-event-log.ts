@@ -102,6 +102,7 @@ export class MemoryEventLog implements EventLog {
       references: async () => state().references,
       reference: async (name) => state().references.get(name),
       pins: async () => state().pins,
+      archives: async () => state().archives,
       unfinishedRemovals: async () => state().removals,
       flushes: async () => state().flushes,
     }

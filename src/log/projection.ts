@@ -1,5 +1,5 @@
 import type { Digest } from '../oci/digest.js'
-import type { BlobRecord, PinRecord, ReferenceRecord } from './event-log.js'
+import type { ArchiveRecord, BlobRecord, PinRecord, ReferenceRecord } from './event-log.js'
 import { EMPTY_HEAD, type Head, type Recorded } from './events.js'
 import { checkFollows, headOf, logCorrupt } from './record.js'
 
@@ -13,6 +13,7 @@ export interface IndexState {
   readonly blobs: ReadonlyMap<Digest, StoredBlob>
   readonly references: ReadonlyMap<string, ReferenceRecord>
   readonly pins: ReadonlyMap<string, PinRecord>
+  readonly archives: ReadonlyMap<number, ArchiveRecord>
   /** RemovalPlanned records without their RemovalFinished: position to digests. */
   readonly removals: ReadonlyMap<number, readonly Digest[]>
   /** By boot: the position up to which all blobs that were committed in it are on the disk. */
@@ -24,6 +25,7 @@ export const emptyIndex: IndexState = Object.freeze({
   blobs: new Map(),
   references: new Map(),
   pins: new Map(),
+  archives: new Map(),
   removals: new Map(),
   flushes: new Map(),
 })
@@ -35,6 +37,7 @@ export const emptyIndex: IndexState = Object.freeze({
 export type Effect =
   | { readonly table: 'blobs'; readonly key: Digest; readonly value?: StoredBlob }
   | { readonly table: 'references'; readonly key: string; readonly value?: ReferenceRecord }
+  | { readonly table: 'archives'; readonly key: number; readonly value?: ArchiveRecord }
   | { readonly table: 'pins'; readonly key: string; readonly value?: PinRecord }
   | { readonly table: 'removals'; readonly key: number; readonly value?: readonly Digest[] }
   | { readonly table: 'flushes'; readonly key: string; readonly value?: number }
@@ -64,6 +67,10 @@ export function effectsOf(recorded: Recorded): readonly Effect[] {
     case 'ReferencePinned': {
       const { reference, position, at } = recorded
       return [{ table: 'pins', key: reference, value: { position, at } }]
+    }
+    case 'LogCompacted': {
+      const { from, through, last, digest, size } = recorded
+      return [{ table: 'archives', key: from, value: { from, through, last, digest, size } }]
     }
     case 'ReferenceUnpinned':
       return [{ table: 'pins', key: recorded.reference }]
@@ -105,6 +112,7 @@ export function applyAll(state: IndexState, log: Iterable<Recorded>): IndexState
     blobs: new Map(state.blobs),
     references: new Map(state.references),
     pins: new Map(state.pins),
+    archives: new Map(state.archives),
     removals: new Map(state.removals),
     flushes: new Map(state.flushes),
   }

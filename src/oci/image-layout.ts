@@ -18,6 +18,8 @@ export const FORMAT_FILE = '.hearth/format.json' as LayoutPath
 export const LOG_FOLDER = '.hearth/log' as LayoutPath
 export const LOG_LOCK = '.hearth/log.lock' as LayoutPath
 export const INGEST_FOLDER = '.hearth/ingest' as LayoutPath
+/** Old records that were taken out of the log's database. */
+export const ARCHIVE_FOLDER = '.hearth/archive' as LayoutPath
 export const CLAIMS_FOLDER = '.hearth/claims' as LayoutPath
 export const LEASES_FOLDER = '.hearth/leases' as LayoutPath
 /** What a repair took away: nothing that might be evidence is ever removed. */

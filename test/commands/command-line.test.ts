@@ -47,6 +47,8 @@ describe('the command line', () => {
     assert.deepEqual(run('log', '--follow', '--since', '1h').invocation, {
       ...{ verb: 'log', after: 0, follow: true, since: new Date(NOW - 3_600_000) },
     })
+    assert.deepEqual(run('log', '--compact').invocation, { verb: 'compact' })
+    assert.deepEqual(run('log', '--compact', '--keep', '0').invocation, { verb: 'compact', keep: 0 })
     assert.deepEqual(run('diff', '7').invocation, { verb: 'diff', from: 7 })
     assert.deepEqual(run('diff', '7', '2026-01-02T03:04Z').invocation, {
       ...{ verb: 'diff', from: 7, to: new Date('2026-01-02T03:04:00.000Z') },
@@ -149,6 +151,8 @@ describe('the command line', () => {
     refused('gc', '--keep-newer', '7')
     refused('pin')
     refused('diff')
+    refused('log', '--compact', '--follow')
+    refused('log', '--keep', '7')
     refused('diff', 'yesterday')
     refused('diff', '1', '2', '3')
     refused('ls', '--at', 'yesterday')
@@ -199,7 +203,7 @@ describe('the help', () => {
     gc: ['--keep-bytes', '--keep-newer', '--dry-run'],
     pin: [],
     unpin: [],
-    log: ['--after', '--since', '--follow'],
+    log: ['--after', '--since', '--follow', '--compact', '--keep'],
     diff: [],
     restore: ['--at'],
     verify: [],

@@ -55,6 +55,7 @@ function aCache(): Cache & { readonly calls: unknown[][] } {
     reclaim: (...call) => answer(NOTHING_RECLAIMED, 'reclaim', ...call),
     pin: (...call) => answer(NO_PINS, 'pin', ...call),
     unpin: (...call) => answer(NO_PINS, 'unpin', ...call),
+    compactLog: (...call) => answer({ records: 0, archives: [] }, 'compactLog', ...call),
     diff: (...call) => answer({ from: START, to: START, added: [], removed: [], moved: [] }, 'diff', ...call),
     restore: (...call) => answer({ restored: [], failed: [] }, 'restore', ...call),
     async *history(...call) {
@@ -117,6 +118,7 @@ describe('dispatch', () => {
       [{ verb: 'pin', references }, ['pin', references, { signal }]],
       [{ verb: 'unpin', references }, ['unpin', references, { signal }]],
       [{ verb: 'log', after: 7, since: 9, follow: true }, ['history', { after: 7, since: 9, follow: true, signal }]],
+      [{ verb: 'compact', keep: 7 }, ['compactLog', { keep: 7, signal }]],
       [{ verb: 'diff', from: 7 }, ['diff', 7, { signal }]],
       [{ verb: 'diff', from: 7, to: 9 }, ['diff', 7, { to: 9, signal }]],
       [{ verb: 'restore', references, at: 7 }, ['restore', references, { at: 7, signal }]],

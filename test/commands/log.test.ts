@@ -31,6 +31,7 @@ describe('a line of the log', () => {
       [{ type: 'ReferencePinned', reference: 'a:1' }, 'ReferencePinned    a:1'],
       [{ type: 'ReferenceUnpinned', reference: 'a:1' }, 'ReferenceUnpinned  a:1'],
       [{ type: 'RemovalPlanned', digests: [digest] }, 'RemovalPlanned     1 blob'],
+      [{ type: 'LogCompacted', from: 1, through: 9, last: 'c', digest, size: 7 }, 'LogCompacted       records 1 to 9'],
       [{ type: 'RemovalFinished', plan: 11 }, 'RemovalFinished    planned at 11'],
     ]
     for (const [event, text] of cases) assert.equal(line(event), START + text)

@@ -321,6 +321,7 @@ async function stateOf(log: EventLog): Promise<IndexState> {
     blobs: await held.allBlobs(),
     references: await held.references(),
     pins: await held.pins(),
+    archives: await held.archives(),
     removals: await held.unfinishedRemovals(),
     flushes: await held.flushes(),
   }))

@@ -179,7 +179,7 @@ describe('a damaged log', () => {
   it('is left alone when a newer hearth wrote it', async () => {
     const root = await aLogOf(1)
     await withDatabase(root, async (database) => {
-      for (const key of [LOWEST_KEY, HIGHEST_KEY]) await database.put(key, sealValue(key, { version: 2 }))
+      for (const key of [LOWEST_KEY, HIGHEST_KEY]) await database.put(key, sealValue(key, { version: 3 }))
     })
     await withLevelLog(root, (log) =>
       assert.rejects(log.append([blobCommitted('a')], 1), (error) => isHearthError(error, 'FORMAT_UNSUPPORTED')),

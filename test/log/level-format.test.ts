@@ -29,6 +29,7 @@ describe('the keys of the database', () => {
       blobs: tableKey('blobs', aDigest('a')),
       references: tableKey('references', '\uffff'),
       pins: tableKey('pins', '\uffff'),
+      archives: tableKey('archives', 7),
       removals: tableKey('removals', 7),
       flushes: tableKey('flushes', '11111111-2222'),
     }
@@ -43,6 +44,7 @@ describe('the keys of the database', () => {
   it('give back what they were made of', () => {
     assert.equal(parseTableKey('blobs', tableKey('blobs', aDigest('a'))), aDigest('a'))
     assert.equal(parseTableKey('removals', tableKey('removals', 4711)), 4711)
+    assert.equal(parseTableKey('archives', tableKey('archives', 4711)), 4711)
     for (const name of ['app:1', '', '!"', '\ud800', '\udfff', '\u0000']) {
       const key = tableKey('references', name)
       assert.equal(parseTableKey('references', key), name)

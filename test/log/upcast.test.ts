@@ -24,6 +24,7 @@ const EVENTS: readonly HearthEvent[] = [
   { type: 'ReferenceUnpinned', reference: 'app:1' },
   { type: 'RemovalPlanned', digests: [aDigest('a'), aDigest('b')] },
   { type: 'RemovalPlanned', digests: [] },
+  { type: 'LogCompacted', from: 1, through: 9, last: 'c', digest: aDigest('archive'), size: 700 },
   { type: 'RemovalFinished', plan: 7 },
   { type: 'BlobsFlushed', through: 7, boot: 'boot' },
 ]

@@ -5,6 +5,7 @@
  *     append <root> <count> <name>   appends `count` blobs one by one, then says how many it was told are durable
  *     hold <root>                    says so when it holds the log, and never lets go
  *     intrude <root>                 opens LevelDB without our lock, says so, and keeps it open
+ *     compact <root> <keep>          archives all but the last records, says how many archives that made
  *     fill <root> <sizes>            appends blobs with media types of these lengths, says what became of each hold:
  *                                    `10+20,30` are two holds, the first with two appends
  */
@@ -35,6 +36,9 @@ switch (command) {
     await new Level(join(root, LOG_FOLDER)).open()
     say('intruding')
     setInterval(() => {}, 1000)
+    break
+  case 'compact':
+    say((await log.compact(Number(rest[0]))).length)
     break
   case 'fill':
     say(await fill((rest[0] ?? '').split(',').map((hold) => hold.split('+').map(Number))))

@@ -56,7 +56,9 @@ function age(root: string): void {
 }
 
 function checkEmpty(root: string): string[] {
-  const strays = everyFile(root).filter((path) => !/^\.hearth\/(log|damaged)\//.test(path) && !KNOWN.has(path))
+  const strays = everyFile(root).filter(
+    (path) => !/^\.hearth\/(log\/|damaged\/|archive\/.*\.jsonl$)/.test(path) && !KNOWN.has(path),
+  )
   return strays.map((path) => `I8: after clean there is still ${path}`)
 }
 

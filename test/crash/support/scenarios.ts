@@ -164,6 +164,7 @@ async function collecting(world: World, { one, two, multi }: Images): Promise<re
       before,
       changes: [without(one), without(multi)],
     },
+    { name: 'log-compact', template: full, argv: ['log', '--compact', '--keep', '3'], before, changes: [] },
     { name: 'pin', template: full, argv: ['pin', one.reference, multi.reference], before, changes: [] },
     {
       name: 'verify-rebuild',

@@ -153,6 +153,7 @@ export class SimulatedLog implements EventLog {
     references: async () => this.#references,
     reference: async (name) => this.#references.get(name),
     pins: async () => new Map(),
+    archives: async () => new Map(),
     unfinishedRemovals: async () => new Map(),
     flushes: async () => new Map(),
   }
