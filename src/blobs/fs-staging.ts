@@ -1,5 +1,4 @@
-import { constants } from 'node:fs'
-import { copyFile, link, lstat, mkdir, open, readdir, rm } from 'node:fs/promises'
+import { lstat, mkdir, readdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { HearthError, isHearthError } from '../errors.js'
 import { type Lock, tryLock } from '../lock/fs-lock.js'
@@ -12,16 +11,13 @@ import { BufferedFile } from './fs-buffered-file.js'
 import { commitIngests, type SealedIngest } from './fs-commit.js'
 import { guardedAsync, hasCode } from './fs-error.js'
 import { PRIVATE } from './fs-folder.js'
+import { shareFile } from './fs-share-file.js'
 import type { ForeignFile, Staging } from './staging.js'
 import type { SweepOptions, Swept } from './swept.js'
 
 /** A folder for each staging that is under way, and in it a file that is locked as long as its process lives. */
 const PREFIX = 'stage-'
 const LOCK = 'lock'
-/** What file systems and kernels answer that do not share extents, or not between these two files. */
-const CANNOT_CLONE = ['ENOTSUP', 'EOPNOTSUPP', 'EXDEV', 'EINVAL', 'ENOSYS', 'ENOTTY', 'EPERM', 'EACCES']
-const CANNOT_LINK = ['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EACCES']
-
 export interface StagingOptions {
   readonly durability: 'full' | 'relaxed'
 }
@@ -80,7 +76,7 @@ export class FsStaging implements Staging {
     const { path, digest, size } = file
     const data = this.#newName()
     try {
-      const shared = (await clone(path, data)) || (mayLink && (await linkReadOnly(path, data)))
+      const shared = await shareFile(path, data, { link: mayLink })
       if (!shared) return await this.#stageSized(streamBlob(path, digest, 0), file)
       let actual = 0
       for await (const piece of streamBlob(data, digest, 0)) actual += piece.length
@@ -175,57 +171,6 @@ async function lockIfThere(folder: string): Promise<Lock | undefined> {
     return await tryLock(join(folder, LOCK), { sign: false })
   } catch (error) {
     if (isHearthError(error, 'STORE_FAILED') && error.details.errno === 'ENOENT') return undefined
-    throw error
-  }
-}
-
-async function clone(from: string, to: string): Promise<boolean> {
-  return await guardedAsync({ step: 'clone', path: to }, async () => {
-    if (!(await isFile(from))) return false
-    try {
-      await copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE)
-    } catch (error) {
-      if (!hasCode(error, ...CANNOT_CLONE)) throw error
-      await rm(to, { force: true })
-      return false
-    }
-    await finishShared(to)
-    return true
-  })
-}
-
-/** A file that somebody may write to would not stay what it was verified to be. */
-async function linkReadOnly(from: string, to: string): Promise<boolean> {
-  return await guardedAsync({ step: 'link', path: to }, async () => {
-    try {
-      await link(from, to)
-    } catch (error) {
-      if (hasCode(error, ...CANNOT_LINK)) return false
-      throw error
-    }
-    // Looked at after: what is linked now cannot be exchanged any more.
-    const stat = await lstat(to)
-    if (stat.isFile() && (stat.mode & 0o222) === 0) return true
-    await rm(to)
-    return false
-  })
-}
-
-async function finishShared(path: string): Promise<void> {
-  const file = await open(path, 'r')
-  try {
-    await file.chmod(0o444)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-}
-
-async function isFile(path: string): Promise<boolean> {
-  try {
-    return (await lstat(path)).isFile()
-  } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return false
     throw error
   }
 }
