@@ -18,7 +18,7 @@ export interface RetryPolicy {
 export interface CacheOptions {
   /** Folder of the cache. Without it: HEARTH_CACHE, then LINUXKIT_CACHE, then ~/.linuxkit/cache. */
   readonly path?: string
-  /** Blobs and requests under way at once, over all images. */
+  /** Blobs and requests under way at once for each registry, over all images. */
   readonly jobs?: number
   readonly durability?: Durability
   /** Writes to a cache on a network file system all the same: for one that no other machine uses. Default false. */

@@ -22,7 +22,11 @@ export function createProgram() {
       wholeNumber(0),
     )
     .optionsGroup('Registries:')
-    .option('-j, --jobs <n>', `blobs and requests at once (default: ${DEFAULTS.jobs})`, wholeNumber(1))
+    .option(
+      '-j, --jobs <n>',
+      `blobs and requests at once for each registry (default: ${DEFAULTS.jobs})`,
+      wholeNumber(1),
+    )
     .option('--retries <n>', `retries without progress (default: ${DEFAULTS.retry.retries})`, wholeNumber(0))
     .option('--mirror <[registry=]url>', 'ask this first; docker.io without registry; repeatable', collect)
     .option('--authfile <file>', 'credentials (default: $REGISTRY_AUTH_FILE, then where Docker and Podman keep them)')
