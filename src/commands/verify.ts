@@ -30,7 +30,7 @@ export function renderVerification(report: VerifyReport): DocumentOutcome {
 function verdict(problems: readonly VerifyProblem[], found: string): Pick<DocumentOutcome, 'problems' | 'exitCode'> {
   if (problems.length === 0) return { problems: [], exitCode: 0 }
   const code = problems.every(isRepaired) ? 'VERIFY_REPAIRED' : 'VERIFY_FAILED'
-  return { problems: [failureLine({ code, message: `${found} found`, details: {} })], exitCode: ERRORS[code].exitCode }
+  return { problems: [failureLine({ code, message: `found ${found}`, details: {} })], exitCode: ERRORS[code].exitCode }
 }
 
 function foundText(problems: readonly VerifyProblem[]): string {

@@ -100,10 +100,22 @@ function outcome(
   }
   const old = before.map((problem): VerifyProblem => {
     const still = left.get(keyOf(problem)) ?? (why.has(problem.subject) ? problem : undefined)
-    return { ...problem, repair: still ? unrepaired(still) : { done: true, how: howOf(problem, fetched) } }
+    if (still !== undefined) return { ...problem, repair: unrepaired(still) }
+    const orphan = problem.kind === 'blob' && !fetched.has(problem.subject) ? unread(problem, checks) : undefined
+    return { ...problem, repair: orphan ?? { done: true, how: howOf(problem, fetched) } }
   })
   const fresh = problems.filter((problem) => !known.has(keyOf(problem)))
   return [...old, ...fresh.map((problem) => ({ ...problem, repair: unrepaired(problem) }))]
+}
+
+/** While a manifest is missing, nobody knows which blobs its image needs: one that was taken away may be one of them. */
+function unread({ subject }: VerifyProblem, checks: Survey['checks']): Repair | undefined {
+  for (const [reference, { gaps }] of checks) {
+    if (gaps.every(({ kind }) => kind === 'layer' || kind === 'config')) continue
+    const message = `taken away; ${reference} may need it, whose manifest is missing`
+    return { done: false, failure: { code: 'BLOB_UNKNOWN', message, details: { digest: subject, reference } } }
+  }
+  return undefined
 }
 
 function keyOf({ kind, subject }: VerifyProblem): string {

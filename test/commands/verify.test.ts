@@ -29,7 +29,7 @@ describe('the result of verify', () => {
       'stray  x\\u001b   LAYOUT_INVALID   no blob',
       '40 blobs (3.0 MiB), 1 reference, 300 events checked: 2 problems',
     ])
-    assert.deepEqual(problems, ['hearth: VERIFY_FAILED: 2 problems found'])
+    assert.deepEqual(problems, ['hearth: VERIFY_FAILED: found 2 problems'])
     assert.equal(exitCode, ERRORS.VERIFY_FAILED.exitCode)
   })
 })

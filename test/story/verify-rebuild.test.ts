@@ -196,7 +196,7 @@ describe('hearth verify --rebuild', () => {
     const { exitCode, stdout, stderr } = await command('--rebuild')
     assert.equal(exitCode, 10)
     assert.match(stdout, /^log .* repaired: a new log was made/m)
-    assert.match(stderr, /VERIFY_REPAIRED: 1 problem, 1 repaired/)
+    assert.match(stderr, /VERIFY_REPAIRED: found 1 problem, 1 repaired/)
     assert.equal((await command()).exitCode, 0)
   })
 })

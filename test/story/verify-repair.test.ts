@@ -150,6 +150,22 @@ describe('hearth verify --repair', () => {
     assert.deepEqual(briefly(await verify()), ['reference -'])
   })
 
+  it('calls no blob unneeded while a manifest is missing', async () => {
+    const offline = await startRawRegistry()
+    const image = await anImage({ seed: 'lost' })
+    const lost = offline.add(image, 'library/lost', '1.0')
+    await withCache((opened) => opened.pull([lost], LINUX))
+    await offline.close()
+    const { manifest, layers } = image.platforms.get('linux/amd64') ?? assert.fail()
+    for (const { digest } of [manifest, ...layers]) await corrupt(digest)
+    const report = await repair()
+    assert.deepEqual(briefly(report).toSorted(), [
+      'blob BLOB_UNKNOWN',
+      'blob CONNECTION_FAILED',
+      'reference CONNECTION_FAILED',
+    ])
+  })
+
   it('takes a damaged blob away that nothing needs, without asking anybody', async () => {
     await withCache((opened) => opened.remove(names.slice(1)))
     const stray = (await anImage({ seed: 'other' })).blobs
@@ -252,7 +268,7 @@ describe('hearth verify --repair', () => {
       const { exitCode, stdout, stderr } = await command('--repair')
       assert.equal(exitCode, 10)
       assert.match(stdout, /^blob +sha256:\w+ +DIGEST_MISMATCH .* repaired: fetched again$/m)
-      assert.match(stderr, /VERIFY_REPAIRED: 2 problems, 2 repaired/)
+      assert.match(stderr, /VERIFY_REPAIRED: found 2 problems, 2 repaired/)
       assert.equal((await command()).exitCode, 0)
     })
 
