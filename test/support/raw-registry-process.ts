@@ -1,12 +1,13 @@
 /**
  * A raw registry in a process of its own, for benches and the demo: its work must not be counted as the client's.
  * Reads a {@link RegistrySpec} as one JSON line, prints where it listens and what it serves as another, then answers each
- * further line with its counters: `counts`, or `hang BYTES`, which makes the next longer body stop there. Ends with its
- * standard input, or on SIGTERM.
+ * further line with its counters: `counts`, or `limit BYTES`, after which no blob is sent. Ends with its standard input,
+ * or on SIGTERM.
  */
 import { appendFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { anImage, type BuiltImage } from './an-image.js'
+import type { BlobContent } from './blob-content.js'
 import { type RawRegistry, startRawRegistry } from './raw-registry.js'
 import { type Step, tooManyRequests } from './raw-steps.js'
 import type { RegistryCounts, RegistryReady, RegistrySpec, ServedImage } from './spawn-registry.js'
@@ -14,6 +15,8 @@ import type { RegistryCounts, RegistryReady, RegistrySpec, ServedImage } from '.
 process.on('SIGTERM', () => process.exit(0))
 
 let registry: RawRegistry | undefined
+/** Bytes of blobs that may still be sent; undefined until somebody sets a limit, so that nobody else pays for it. */
+let ration: number | undefined
 for await (const line of createInterface({ input: process.stdin })) {
   if (registry === undefined) {
     const spec = JSON.parse(line) as RegistrySpec
@@ -21,7 +24,7 @@ for await (const line of createInterface({ input: process.stdin })) {
     if (spec.journal !== undefined || spec.busy !== undefined) registry.always({}, crowded(spec))
     print(await serve(registry, spec))
   } else {
-    if (line.startsWith('hang ')) hangOnce(registry, Number(line.slice('hang '.length)))
+    if (line.startsWith('limit ')) limitBlobs(registry, Number(line.slice('limit '.length)))
     print(countsOf(registry))
   }
 }
@@ -48,14 +51,26 @@ function crowded({ busy, journal }: RegistrySpec): Step {
   }
 }
 
-/** Not a step of a script for the next request: that may be for a small blob. */
-function hangOnce(site: RawRegistry, afterBytes: number): void {
-  let done = false
-  site.always({ kind: 'blob', method: 'GET' }, (answer) => {
-    if (done || answer.body.size <= afterBytes) return answer
-    done = true
-    return { ...answer, cutAfter: afterBytes, end: 'hang' }
-  })
+function limitBlobs(site: RawRegistry, bytes: number): void {
+  if (ration === undefined) {
+    site.always({ kind: 'blob', method: 'GET' }, (answer) => ({ ...answer, body: rationed(answer.body) }))
+  }
+  ration = bytes
+}
+
+/** Announces its size, and ends early when the ration is used up: the peer waits for the rest. */
+function rationed(content: BlobContent): BlobContent {
+  return {
+    size: content.size,
+    *read(start, end) {
+      for (const piece of content.read(start, end)) {
+        const part = piece.subarray(0, ration)
+        if (part.length === 0) return
+        ration = (ration ?? 0) - part.length
+        yield part
+      }
+    },
+  }
 }
 
 function sizesOf(image: BuiltImage): Pick<ServedImage, 'platforms'> {

@@ -40,8 +40,11 @@ export interface RegistryCounts {
 
 export interface SpawnedRegistry extends RegistryReady {
   counts(): Promise<RegistryCounts>
-  /** The next body of a blob that is longer than this stops there, and nothing more comes: the moment to kill a client. */
-  hangOnce(afterBytes: number): Promise<void>
+  /**
+   * Once so many bytes of blobs were sent from now on, over all connections, bodies stop where they are and nothing more
+   * comes: the moment to kill a client. Without a number blobs are sent again to who asks anew.
+   */
+  limitBlobs(bytes?: number): Promise<void>
   /** The process dies in the middle of whatever it does. */
   kill(): Promise<void>
   /** Resolves when the process is gone. Idempotent. */
@@ -67,7 +70,7 @@ export async function spawnRegistry(spec: RegistrySpec): Promise<SpawnedRegistry
   return {
     ...ready,
     counts: async () => (await ask('counts')) as RegistryCounts,
-    hangOnce: async (afterBytes) => void (await ask(`hang ${afterBytes}`)),
+    limitBlobs: async (bytes = Number.POSITIVE_INFINITY) => void (await ask(`limit ${bytes}`)),
     kill: async () => {
       child.kill('SIGKILL')
       await gone
