@@ -1,13 +1,10 @@
 /** Every command that writes, each on a cache in the state in which it has the most to do. */
-import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { isHearthError } from '../../../src/errors.js'
 import type { Recorded } from '../../../src/log/events.js'
-import { resetAfter } from '../../support/raw-steps.js'
 import { writeLayout } from '../../support/write-layout.js'
 import { carrying } from './carrying.js'
 import { readHistory } from './check.js'
 import { ABSENT, type Change } from './oracle.js'
+import { AMD64, anArchive, dropFromIndex, emptyFolder, halfPulled, loseManifest, pulled } from './templates.js'
 import { copyFolder, hearthHere, type Served, type World } from './world.js'
 
 export interface Scenario {
@@ -25,7 +22,6 @@ export interface Scenario {
   readonly relaxed?: boolean
 }
 
-const AMD64 = ['--platform', 'linux/amd64']
 const MIB = 1024 * 1024
 
 interface Images {
@@ -184,6 +180,14 @@ async function amongOthers(world: World, { one, two, multi }: Images): Promise<r
   dropFromIndex(edited, multi.reference)
   const pull = ['pull', '--pull', 'always', ...AMD64, one.reference]
   return [
+    {
+      name: 'import',
+      template: await pulled(world, 'before-import', [one]),
+      argv: ['import', await anArchive(world, [one, two])],
+      before: [holding(one)],
+      changes: [holding(two)],
+    },
+    await restoring(world, one),
     { name: 'pull-adopting', template: foreign, argv: pull, before: [holding(two)], changes: [holding(one)] },
     {
       name: 'rm-after-edit',
@@ -206,41 +210,18 @@ function amd64Of({ image, value }: Served): Change['value'] {
   return { root: value.root, blobs }
 }
 
-function emptyFolder(world: World, name: string): string {
-  mkdirSync(world.path(name))
-  return world.path(name)
-}
-
-async function pulled(world: World, name: string, images: readonly Served[]): Promise<string> {
-  const path = world.path(name)
-  await hearthHere(['pull', '--cache', path, ...AMD64, ...images.map(({ reference }) => reference)])
-  return path
-}
-
-/** A cache whose pull broke off in the middle of the large layer. */
-async function halfPulled(world: World, { reference, image }: Served): Promise<string> {
-  const path = world.path('half')
-  const layer = image.platforms.get('linux/amd64')?.layers[1]?.digest
-  world.registry.script({ kind: 'blob', ...(layer && { digest: layer }) }, resetAfter(2 * MIB))
-  try {
-    await hearthHere(['pull', '--cache', path, '--retries', '0', ...AMD64, reference])
-  } catch (error) {
-    if (!isHearthError(error)) throw error
+/** A tag moved, and its old image is still there. */
+async function restoring(world: World, one: Served): Promise<Scenario> {
+  const old = await world.serve('back:1', { seed: 'before', layers: [{ seed: 'base' }, { seed: 'before' }] })
+  const template = await pulled(world, 'restored', [one, old])
+  const { length } = await readHistory(template)
+  const moved = await world.serve('back:1', { seed: 'after', layers: [{ seed: 'base' }, { seed: 'after' }] })
+  await hearthHere(['pull', '--pull', 'always', '--cache', template, ...AMD64, moved.reference])
+  return {
+    name: 'restore',
+    template,
+    argv: ['restore', old.reference, '--at', `${length}`],
+    before: [holding(one), holding(moved)],
+    changes: [holding(old)],
   }
-  return path
-}
-
-/** Its log cannot be opened any more. */
-function loseManifest(root: string): void {
-  const log = join(root, '.hearth/log')
-  for (const name of readdirSync(log)) if (name.startsWith('MANIFEST')) truncateSync(join(log, name))
-}
-
-/** As another tool would edit index.json. */
-function dropFromIndex(root: string, reference: string): void {
-  const path = join(root, 'index.json')
-  const index = JSON.parse(readFileSync(path, 'utf8')) as { manifests: { annotations: Record<string, string> }[] }
-  const manifests = index.manifests.filter(({ annotations }) => !Object.values(annotations).includes(reference))
-  rmSync(path)
-  writeFileSync(path, JSON.stringify({ schemaVersion: 2, manifests }))
 }
