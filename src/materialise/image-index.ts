@@ -57,11 +57,20 @@ export function renderIndex(
   return encoder.encode(JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests, annotations }))
 }
 
-/** The head in bytes that {@link renderIndex} made, without parsing all of them: it stands at their end. */
+/** The head in bytes that {@link renderIndex} made, without parsing all of them: it stands at their end. None in damaged ones. */
 export function renderedHead(bytes: Uint8Array): Head | undefined {
   const end = new TextDecoder().decode(bytes.subarray(-300))
   const annotations = /,"annotations":(\{[^{}]*\})\}$/.exec(end)?.[1]
-  return annotations === undefined ? undefined : parseHead(JSON.parse(annotations))
+  return annotations === undefined ? undefined : parseHead(parseJson(annotations))
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
 }
 
 /**

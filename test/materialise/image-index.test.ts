@@ -75,6 +75,13 @@ describe('index.json as we render it', () => {
     assert.deepEqual(renderedHead(renderIndex(new Map(), HEAD)), HEAD)
     assert.equal(renderedHead(bytesOf({ manifests: [] })), undefined)
   })
+
+  it('gives no head back when a byte of it has changed', () => {
+    const bytes = renderIndex(new Map(), HEAD)
+    const damaged = Buffer.from(bytes).toString().replace('"7"}', '"7"x')
+    assert.equal(renderedHead(Buffer.from(damaged)), undefined)
+    assert.equal(renderedHead(Buffer.from(`${damaged.slice(0, -2)}'}}`)), undefined)
+  })
 })
 
 describe('index.json as we read it', () => {
