@@ -52,7 +52,10 @@ export async function faults(options: CrashOptions): Promise<number> {
     const all = await everyFault(world, options)
     const chosen = options.replay ? replayed(options.replay, all) : all.slice(0, options.points)
     report.note(`${all.length} faults there are; ${chosen.length} were tried`)
-    for (const fault of chosen) await trial(world, fault, report)
+    for (const fault of chosen) {
+      if (report.stopped) break
+      await trial(world, fault, report)
+    }
   } finally {
     await world.close()
   }

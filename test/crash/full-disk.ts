@@ -66,7 +66,10 @@ class FullDisk {
     await this.#tooLarge(template, { small, huge })
     const random = new Random(seed)
     const free = replay ? [Number(replay)] : Array.from({ length: points }, () => random.below(3 * MIB))
-    for (const bytes of free) await this.#trial(template, { small, large, bytes })
+    for (const bytes of free) {
+      if (this.#report.stopped) return
+      await this.#trial(template, { small, large, bytes })
+    }
   }
 
   /** What does not fit is refused before it is fetched, with both numbers. */

@@ -65,9 +65,9 @@ class Kills {
     const replayed = this.#replayed()
     if (replayed) return await this.#trial(replayed)
     const random = new Random(seed)
-    while (this.#trials < points) {
+    while (this.#trials < points && !this.#report.stopped) {
       for (const point of random.shuffled(this.#everyPoint(random))) {
-        if (this.#trials >= points) break
+        if (this.#trials >= points || this.#report.stopped) break
         await this.#trial(point)
       }
     }

@@ -94,7 +94,7 @@ class Cuts {
       if (scenario.name.includes(name ?? only)) prepared.push(await this.#prepare(scenario))
     }
     const random = new Random(seed)
-    for (let trial = 0; trial < (replay ? 1 : points); trial++) {
+    for (let trial = 0; trial < (replay ? 1 : points) && !this.#report.stopped; trial++) {
       const chosen = random.pick(prepared)
       const call = syscall ? { syscall, when: Number(when) } : random.pick(chosen.calls)
       // One in three comes to its end.

@@ -54,7 +54,10 @@ async function run(world: World, options: CrashOptions, report: Report): Promise
   }
   const random = new Random(options.seed)
   const states = options.replay ? [replayed(options.replay, recordings)] : chosen(recordings, random, options.points)
-  for (const state of states) await trial(world, state, report)
+  for (const state of states) {
+    if (report.stopped) return
+    await trial(world, state, report)
+  }
 }
 
 /** Runs the command to its end, in a boot of its own: after the power cut, it is another one. */

@@ -59,7 +59,7 @@ class Crowd {
     const { seconds, seed } = this.#options
     const lanes = await Promise.all(Array.from({ length: LANES }, (_, lane) => this.#serve(lane)))
     const randoms = lanes.map((_, lane) => new Random(seed * 1000 + lane))
-    while (this.#report.seconds < seconds) {
+    while (this.#report.seconds < seconds && !this.#report.stopped) {
       this.#quiet = Math.min(this.#report.seconds + ROUND_S, seconds)
       const all = lanes.map((images, lane) => this.#lane(images, randoms[lane] ?? new Random(lane)))
       await Promise.all([...all, this.#readEverything()])

@@ -13,9 +13,19 @@ export class Report {
   readonly #counts = new Map<string, number>()
   readonly #notes: string[] = []
   readonly failures: Failure[] = []
+  #stopped = false
 
   constructor(title: string) {
     this.#title = title
+    // Ctrl-C: what was found so far is worth a page, and folders are to be removed.
+    process.once('SIGINT', () => {
+      this.#stopped = true
+    })
+  }
+
+  /** Whether the user has seen enough: no further trial then. */
+  get stopped(): boolean {
+    return this.#stopped
   }
 
   count(what: string, by = 1): void {
