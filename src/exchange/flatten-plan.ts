@@ -1,5 +1,6 @@
 import type { FolderFacts } from './flatten-entry.js'
-import { type FileNode, type FlattenTree, type FolderNode, type Name, pathOf } from './flatten-tree.js'
+import { type FileNode, type FolderNode, type Name, pathOf } from './flatten-names.js'
+import type { FlattenTree } from './flatten-tree.js'
 
 /** A folder of the result; the path of the root is empty. */
 export interface PlannedFolder {

@@ -1,5 +1,17 @@
-import { checkEntry, type FolderFacts, factsOf, impliedIn } from './flatten-entry.js'
-import { MAX_PATH_BYTES, parseLayerPath, parseLinkTarget, symlinkComponents } from './flatten-path.js'
+import { checkEntry, factsOf, impliedIn } from './flatten-entry.js'
+import {
+  childOf,
+  compact,
+  type FileNode,
+  type FolderNode,
+  factsIn,
+  folder,
+  follow,
+  type Name,
+  pathOf,
+  touch,
+} from './flatten-names.js'
+import { MAX_PATH_BYTES, parseLayerPath, parseLinkTarget } from './flatten-path.js'
 import { layerInvalid, layerTooLarge } from './layer-error.js'
 import { TAR_TYPES, type TarHeader } from './tar-header.js'
 
@@ -9,38 +21,6 @@ export interface EntryPlace {
   readonly entry: number
 }
 
-export interface FolderNode {
-  readonly kind: 'folder'
-  readonly names: Map<string, Name>
-  /** As the newest entry that describes it says. Only the root may be without. */
-  facts: FolderFacts | undefined
-  /** The layer that has hidden here already what is below it. */
-  hiddenFor: number
-}
-
-/** Anything but a folder. There may be a million of these, and each says only where the rest is written. */
-export interface FileNode {
-  readonly kind: 'file'
-  readonly layer: number
-  readonly entry: number
-  /** Of a symlink: where it leads. */
-  readonly target: string | undefined
-  /** Whether a hard link gave it another name: all of them may be gone since. */
-  isLinked: boolean
-}
-
-/** One name in a folder. */
-export interface Name {
-  readonly name: string
-  /** The folder that it stands in; the root's own name stands in none. */
-  readonly parent: Name | undefined
-  readonly node: FolderNode | FileNode
-  /** The newest layer that has an entry here or below: what a layer has itself, its whiteouts do not hide. */
-  layer: number
-}
-
-/** As many links are followed in one path: the kernel's own limit. */
-const MAX_LINKS = 40
 /** What one name costs besides its text; measured. */
 const NAME_COST = 250
 
@@ -145,7 +125,7 @@ export class FlattenTree {
 
   /** The folder of that path, with what is missing of it. */
   #ensureFolder(components: readonly string[]): Name {
-    const steps = this.#follow(components)
+    const steps = follow(this.root, components)
     let at: Name = this.root
     for (const { name, found } of steps) {
       at = found ?? this.#add(at, name, folder(impliedIn(factsIn(at))))
@@ -155,35 +135,8 @@ export class FlattenTree {
   }
 
   #lookUp(components: readonly string[]): Name | undefined {
-    const steps = this.#follow(components)
+    const steps = follow(this.root, components)
     return steps.length === 0 ? this.root : steps.at(-1)?.found
-  }
-
-  /** The path with its links replaced. Past the first name that is missing, `..` is taken at its word. */
-  #follow(components: readonly string[]): readonly Step[] {
-    const steps: Step[] = []
-    // Last first: links put their own components before the rest.
-    const pending = components.toReversed()
-    for (let links = 0; ; ) {
-      const name = pending.pop()
-      if (name === undefined) break
-      if (name === '..') {
-        steps.pop()
-        continue
-      }
-      const found = childOf(steps.length === 0 ? this.root : steps.at(-1)?.found, name)
-      const target = found?.node.kind === 'file' ? found.node.target : undefined
-      if (target === undefined) {
-        steps.push({ name, found })
-        continue
-      }
-      if (++links > MAX_LINKS) throw layerInvalid('a path has too many symbolic links', { name })
-      if (target.startsWith('/')) steps.length = 0
-      pending.push(...symlinkComponents(target).toReversed())
-    }
-    const bytes = steps.reduce((sum, { name }) => sum + name.length + 1, 0)
-    if (bytes > MAX_PATH_BYTES) throw layerInvalid(`a path has ${bytes} bytes when its links are followed`)
-    return steps
   }
 
   #hide(name: Name | undefined, layer: number): void {
@@ -218,39 +171,6 @@ export class FlattenTree {
     this.#bytes += bytes
     if (this.#bytes > this.#maxBytes) throw layerTooLarge(`its names take more than ${this.#maxBytes} bytes of memory`)
   }
-}
-
-interface Step {
-  readonly name: string
-  readonly found: Name | undefined
-}
-
-/** From the root, without a slash in front; empty for the root. */
-export function pathOf(name: Name): string {
-  const components: string[] = []
-  for (let at = name; at.parent !== undefined; at = at.parent) components.push(at.name)
-  return components.reverse().join('/')
-}
-
-function childOf(parent: Name | undefined, name: string): Name | undefined {
-  return parent?.node.kind === 'folder' ? parent.node.names.get(name) : undefined
-}
-
-function touch(name: Name, layer: number): void {
-  for (let at: Name | undefined = name; at !== undefined && at.layer !== layer; at = at.parent) at.layer = layer
-}
-
-function factsIn({ node }: Name): FolderFacts | undefined {
-  return node.kind === 'folder' ? node.facts : undefined
-}
-
-function folder(facts: FolderFacts | undefined): FolderNode {
-  return { kind: 'folder', names: new Map(), facts, hiddenFor: -1 }
-}
-
-/** V8 keeps a whole path in memory for the sake of a long piece of it; a copy lets the path go. */
-function compact(text: string): string {
-  return text.length < 13 ? text : Buffer.from(text, 'latin1').toString('latin1')
 }
 
 function unreachable(path: never): never {
