@@ -23,6 +23,7 @@ import { anImage, digestsOf } from '../support/an-image.js'
 import { namesIn, soundBlobs } from '../support/cache-folder.js'
 import { tempDir } from '../support/temp-dir.js'
 import { type LayoutEntry, writeLayout } from '../support/write-layout.js'
+import { aSkippableFrame, zstdOf } from '../support/zstd.js'
 
 const [MANY, PLAIN] = ['docker.io/library/many:1', 'docker.io/library/plain:1']
 const many = await anImage({ seed: 'many', platforms: ['linux/amd64', 'linux/arm64'], layers: [{}, { bytes: 50_000 }] })
@@ -69,6 +70,18 @@ async function aFile(bytes: Uint8Array): Promise<string> {
   const path = join(await tempDir(), 'archive')
   await writeFile(path, bytes)
   return path
+}
+
+const ZSTD_MAGIC = zstdOf(Buffer.alloc(0)).subarray(0, 4)
+
+/** Compressed with zstd as programs do that use several threads: in frames, with one for them alone before. */
+function inFrames(archive: Uint8Array): Buffer {
+  const half = Math.floor(archive.length / 2)
+  return Buffer.concat([
+    aSkippableFrame(Buffer.alloc(4)),
+    zstdOf(archive.subarray(0, half)),
+    zstdOf(archive.subarray(half)),
+  ])
 }
 
 /** Exactly these blobs, each sound; all that the log and index.json say holds; nothing left of the import. */
@@ -183,11 +196,24 @@ describe('an export', () => {
 describe('an import', () => {
   it('takes an archive in whatever order its entries come, compressed or not', async () => {
     const entries = ociEntries({ [PLAIN]: plain })
-    for (const bytes of [await archiveOf(entries.toReversed()), await gzipped(await archiveOf(entries))]) {
+    const archive = await archiveOf(entries)
+    for (const bytes of [await archiveOf(entries.toReversed()), await gzipped(archive), inFrames(archive)]) {
       const into = await aCache()
       await imported(into, await aFile(bytes))
       await holds(into, plain.blobs.keys())
     }
+  })
+
+  it('refuses an archive in zstd that is cut off or damaged, and keeps nothing of it', async () => {
+    const into = await aCache()
+    const packed = inFrames(await archiveOf(ociEntries({ [PLAIN]: plain })))
+    const damaged = Buffer.from(packed)
+    // The head of the second frame.
+    damaged[packed.lastIndexOf(ZSTD_MAGIC)] = 0
+    for (const bytes of [packed.subarray(0, -1), damaged, Buffer.concat([packed, Buffer.from('junk')])]) {
+      await refused('ARCHIVE_INVALID', into, await aFile(bytes))
+    }
+    await holds(into, [])
   })
 
   it('takes what an index has of its platforms, and adds others later', async () => {
@@ -295,7 +321,7 @@ describe('an import of a Docker archive', () => {
     for (const image of [await anImage({ seed: 'docker', layers: [{ compression: 'none' }, {}] })]) {
       const into = await aCache()
       const archive = await archiveOf(dockerEntries(dockerParts(image), ['app:1', 'example.com/app:2']))
-      for (const bytes of [archive, await gzipped(archive)]) {
+      for (const bytes of [archive, await gzipped(archive), inFrames(archive)]) {
         const { images } = await imported(into, await aFile(bytes))
         assert.deepEqual(
           images.map(({ reference }) => reference),
