@@ -8,10 +8,14 @@ import type { ExportReport, FailedSource, ImportedSource, ImportReport } from '.
 import type { Digest } from '../oci/digest.js'
 import { formatReference, parseReference } from '../oci/reference.js'
 import type { CacheParts } from './cache-parts.js'
+import { leasing } from './leasing.js'
 
 type Brought = Omit<ImportedSource, 'source'>
 
-/** Reads index.json and blobs alone: an export waits for nobody, and a cache that may not be written can be exported. */
+/**
+ * Reads index.json and blobs alone, and writes nothing but leases where it may: an export waits for nobody, and a cache that may
+ * not be written can be exported.
+ */
 export async function exportFrom(
   parts: CacheParts,
   references: readonly string[],
@@ -22,14 +26,17 @@ export async function exportFrom(
   const { hostPlatform, parsePlatform } = await import('../oci/platform.js')
   const images = await storedImages(parts, references, name)
   const selected = platform === undefined || platform === 'all' ? platform : parsePlatform(platform)
-  return await exportImages(
-    { images, format, ...(selected !== undefined && { platform: selected }), ...(signal && { signal }) },
-    {
-      blobs: parts.blobs,
-      hostPlatform: hostPlatform(parts.host),
-      openFile: () => openOutput(output),
-      openFolder: () => openLayoutFolder(output),
-    },
+  return await leasing(parts, (leases) =>
+    exportImages(
+      { images, format, ...(selected !== undefined && { platform: selected }), ...(signal && { signal }) },
+      {
+        blobs: parts.blobs,
+        ...(leases && { leases }),
+        hostPlatform: hostPlatform(parts.host),
+        openFile: () => openOutput(output),
+        openFolder: () => openLayoutFolder(output),
+      },
+    ),
   )
 }
 

@@ -2,7 +2,7 @@
  * Images of the cache as something to carry: what belongs to each is planned first, so that nothing is written when
  * something is missing; then the blobs go by in one pass, hashed on the way.
  */
-import type { BlobStore } from '../blobs/blob-store.js'
+import type { BlobStore, Leases } from '../blobs/blob-store.js'
 import { HearthError } from '../errors.js'
 import { isIndexType } from '../oci/media-type.js'
 import type { Platform } from '../oci/platform.js'
@@ -32,6 +32,8 @@ export interface PendingOutput {
 
 export interface ExportDeps {
   readonly blobs: Pick<BlobStore, 'read' | 'stat' | 'stream'>
+  /** As of `PlanExportDeps`. */
+  readonly leases?: Pick<Leases, 'lease'>
   readonly hostPlatform: Platform
   /** Asked for once everything is known to be there. */
   openFile(): Promise<ByteSink & PendingOutput>
@@ -49,7 +51,7 @@ export async function exportImages(request: ExportRequest, deps: ExportDeps): Pr
   const images: ExportedImage[] = []
   for (const image of request.images) {
     const selection = selectionOf(image, request, deps.hostPlatform)
-    images.push(await planExport(image, selection, { blobs: deps.blobs, ...(signal && { signal }) }))
+    images.push(await planExport(image, selection, { ...deps, ...(signal && { signal }) }))
   }
   const reader = blobReader(deps.blobs, signal)
   if (format === 'oci-dir') {

@@ -1,4 +1,4 @@
-import type { BlobStore } from '../blobs/blob-store.js'
+import type { BlobStore, Leases } from '../blobs/blob-store.js'
 import { fromFailure, HearthError } from '../errors.js'
 import { contentReader, walkImage } from '../inventory/closure.js'
 import type { Descriptor } from '../oci/descriptor.js'
@@ -14,6 +14,8 @@ export type Selection = 'present' | 'all' | Platform
 
 export interface PlanExportDeps {
   readonly blobs: Pick<BlobStore, 'read' | 'stat'>
+  /** Absent where nobody of us ever removes anything: a cache that hearth has not written to. */
+  readonly leases?: Pick<Leases, 'lease'>
   readonly signal?: AbortSignal
 }
 
@@ -24,7 +26,8 @@ export interface StoredImage {
 }
 
 /**
- * Which blobs an export of the image consists of. Reads manifests, and sees that everything is there with its right size.
+ * Which blobs an export of the image consists of. Reads manifests, leases everything, and sees that it
+ * is there with its right size.
  * @throws HearthError PLATFORM_MISSING when the cache lacks platforms that were asked for, PLATFORM_UNKNOWN when the image
  *   has none such; BLOB_UNKNOWN, SIZE_MISMATCH, DIGEST_MISMATCH … when what should be here is not, or is damaged.
  */
@@ -35,6 +38,8 @@ export async function planExport(
 ): Promise<ExportedImage> {
   const planned = typeof selection === 'string' ? await planWhole(image, selection, deps) : undefined
   const exported = planned ?? (await planPlatform(image, selection as Platform, deps))
+  // Before it is looked at: a removal must not take what was just found to be there.
+  await deps.leases?.lease(exported.blobs.map(({ digest }) => digest))
   await checkPresent(exported.blobs, deps)
   return exported
 }

@@ -19,7 +19,7 @@ export interface PushImageDeps {
   readonly registry: Pick<Registry, 'uploads' | 'manifest'>
   readonly turns: Turns
   readonly pushed: PushedBlobs
-  /** Absent where nobody of us ever removes anything: a cache that hearth has not written to. */
+  /** As of `PlanExportDeps`. */
   readonly leases?: Pick<Leases, 'lease'>
   readonly onPlanned: (blobs: readonly Descriptor[]) => void
   readonly onBytes: (digest: Digest, bytes: number) => void
@@ -54,11 +54,8 @@ export async function pushImage(
   deps: PushImageDeps,
   options: PushImageOptions,
 ): Promise<PushOutcome> {
-  // Before it is looked at: a removal must not take what was just found to be there.
-  await deps.leases?.lease([root.digest])
   const { signal } = options
-  const plan = await planPush(root, options.platform, { blobs: deps.blobs, signal })
-  await deps.leases?.lease([...plan.leaves, ...plan.manifests].map(({ digest }) => digest))
+  const plan = await planPush(root, options.platform, { ...deps, signal })
   const names = namesOf(to, plan.root, options.archTags ? plan.platforms : new Map())
   const missing = await namesToSet(to, names, deps, options)
   const sent = missing.length === 0 ? NOTHING : await pushContent(to, plan, deps, signal)

@@ -36,9 +36,7 @@ export async function pushReferrers(
   const unlisted = new Map<Digest, Descriptor[]>()
   for (const referrer of referrers) {
     const { descriptor, subject } = referrer
-    await deps.leases?.lease([descriptor.digest])
-    const plan = await planPush(descriptor, undefined, { blobs: deps.blobs, signal: options.signal })
-    await deps.leases?.lease([...plan.leaves, ...plan.manifests].map(({ digest }) => digest))
+    const plan = await planPush(descriptor, undefined, { ...deps, signal: options.signal })
     const [name] = await namesToSet(to, [{ name: nameOf(referrer), descriptor: plan.root }], deps, options)
     if (name === undefined) continue
     const own = await pushContent(to, plan, deps, options.signal)
