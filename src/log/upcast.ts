@@ -54,7 +54,8 @@ const TYPES: { readonly [T in HearthEvent['type']]: (fields: Fields) => EventOf<
 const ORIGINS: Readonly<Record<Origin, true>> = { pulled: true, adopted: true, imported: true, restored: true }
 
 /**
- * A stored text as today's record. Its checksum is checked first: what follows can then only be wrong if a program wrote
+ * A stored text as today's record, its fields in the order in which they are stored: whoever prints it can compute the checksum
+ * again. Its checksum is checked first: what follows can then only be wrong if a program wrote
  * it wrongly, or a newer one wrote it.
  * @throws HearthError LOG_CORRUPT when a byte changed, or a field is missing or wrong; FORMAT_UNSUPPORTED for a type that this
  *   hearth does not know.
@@ -64,7 +65,7 @@ export function decodeRecord(stored: string): Recorded {
   const fields = JSON.parse(stored) as Fields
   const position = whole(fields, 'position')
   try {
-    return {
+    const recorded: Recorded = {
       ...parseEvent(fields, position),
       position,
       id: text(fields, 'id'),
@@ -72,6 +73,7 @@ export function decodeRecord(stored: string): Recorded {
       previous: text(fields, 'previous'),
       checksum: text(fields, 'checksum'),
     }
+    return JSON.stringify(recorded) === stored ? recorded : inStoredOrder(recorded, fields)
   } catch (error) {
     if (isHearthError(error, 'MANIFEST_INVALID')) throw logCorrupt(error.message, { position }, error)
     throw error
@@ -84,6 +86,19 @@ function parseEvent(fields: Fields, position: number): HearthEvent {
   // No damage: whoever took it for that might rebuild the log, and lose what the newer hearth knows.
   const message = `a newer hearth wrote record ${position} of the log: its type is ${JSON.stringify(type)}`
   throw new HearthError('FORMAT_UNSUPPORTED', message, { position, type })
+}
+
+/** Parsing puts fields in its own order, and drops none of what hearth writes. */
+function inStoredOrder<T>(parsed: T, stored: unknown): T {
+  if (!isPlain(parsed) || !isPlain(stored)) return parsed
+  const known: Fields = parsed
+  const order = Object.keys(stored).filter((key) => Object.hasOwn(known, key))
+  const added = Object.keys(known).filter((key) => !Object.hasOwn(stored, key))
+  return Object.fromEntries([...order, ...added].map((key) => [key, inStoredOrder(known[key], stored[key])])) as T
+}
+
+function isPlain(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function descriptors(fields: Fields, name: string): Record<string, Descriptor> {

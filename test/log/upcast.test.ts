@@ -37,6 +37,16 @@ describe('a stored record', () => {
     })
   }
 
+  it('comes back in the order in which it is stored, so that its checksum can be computed again', () => {
+    const { type, reference, descriptor, platforms, origin } = referenceSet('app:1')
+    const { mediaType, digest, size } = descriptor
+    const platform = { os: 'linux', architecture: 'amd64' }
+    const backwards = { origin, size: 7, manifests: { amd64: { platform, size, digest, mediaType } }, platforms }
+    const text = encodeRecord(seal({ ...backwards, descriptor, reference, type }, EMPTY_HEAD, STAMP))
+    assert.equal(encodeRecord(decodeRecord(text)), text)
+    assert.equal(JSON.stringify(decodeRecord(text)), text)
+  })
+
   it('of an unknown type was written by a newer hearth', () => {
     for (const type of ['BlobPolished', 'toString', '__proto__']) {
       assert.throws(
