@@ -5,6 +5,7 @@ import { type ErrorCode, HearthError, isHearthError } from '../errors.js'
 import { FORMAT_FILE, LOG_FOLDER } from '../oci/image-layout.js'
 import { errnoOf, storeFailure } from './fs-failure.js'
 import { syncFolder } from './fs-sync-folder.js'
+import { type Operation, writeBatch } from './level-batch.js'
 import { EMPTY_SUMMARY, HIGHEST_KEY, LOWEST_KEY, sealSummary } from './level-format.js'
 import { readWriteAheadLogs, restoreLost } from './level-wal-guard.js'
 import { logCorrupt } from './record.js'
@@ -70,7 +71,7 @@ async function initDatabase(folder: string): Promise<void> {
   const database: Database = new Level(folder, { ...ENCODING, createIfMissing: true })
   try {
     await database.open()
-    if ((await database.get(LOWEST_KEY)) === undefined) await database.batch(emptyHeads(), { sync: true })
+    if ((await database.get(LOWEST_KEY)) === undefined) await writeBatch(database, emptyHeads())
   } catch (error) {
     throw openFailure(error)
   } finally {
@@ -156,10 +157,6 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-function emptyHeads() {
-  return [LOWEST_KEY, HIGHEST_KEY].map((key) => ({
-    type: 'put' as const,
-    key,
-    value: sealSummary(key, EMPTY_SUMMARY),
-  }))
+function emptyHeads(): Operation[] {
+  return [LOWEST_KEY, HIGHEST_KEY].map((key) => ({ type: 'put', key, value: sealSummary(key, EMPTY_SUMMARY) }))
 }

@@ -135,7 +135,7 @@ function isNamed(table: Table): boolean {
 }
 
 function crcOf(key: string, json: string): number {
-  return crc32(json, crc32(`${key}\n`))
+  return crc32(`${key}\n${json}`)
 }
 
 function hexadecimal(position: number): string {

@@ -5,7 +5,7 @@ import { LOG_FOLDER } from '../oci/image-layout.js'
 import type { ArchiveRecord, BlobRecord, HeldLog, PinRecord, ReferenceRecord } from './event-log.js'
 import type { Head, HearthEvent, Recorded } from './events.js'
 import { syncFolder } from './fs-sync-folder.js'
-import { planBatch } from './level-batch.js'
+import { planBatch, writeBatch } from './level-batch.js'
 import { type Database, databaseFailure, openDatabase, writeAheadLogs } from './level-database.js'
 import {
   HIGHEST_KEY,
@@ -176,7 +176,7 @@ export class LevelSession implements HeldLog {
       const { database, summary: before } = this.#opened
       const { operations, summary } = await planBatch(database, before, records)
       try {
-        await database.batch([...operations], { sync: true })
+        await writeBatch(database, operations)
         this.#opened = { database, summary }
         return
       } catch (error) {
