@@ -32,7 +32,7 @@ async function removing<T>(
   const { FsLeases } = await import('../blobs/fs-lease.js')
   const { path, blobs, materialise } = parts
   await parts.makeRoom()
-  const deps = { log: await parts.log(), blobs, materialise, now: () => Date.now() }
+  const deps = { log: await parts.log(), uses: await parts.uses(), blobs, materialise, now: () => Date.now() }
   const leases = new FsLeases(path)
   try {
     return await run({ ...deps, leases, ...(publishedOnly && { registry: await parts.registry() }) })

@@ -9,8 +9,10 @@ import { whyUnpublished } from './published.js'
 import type { RemovalView, Snapshot } from './removal-plan.js'
 import type { RemoveReport } from './reports.js'
 import { LANES, takeSnapshot } from './surroundings.js'
+import type { Uses } from './uses.js'
 
 export interface RemovalDeps extends CommitDeps {
+  readonly uses: Uses
   /** Needed for `publishedOnly` alone. */
   readonly registry?: Registry
 }
@@ -74,9 +76,10 @@ async function run(
 ): Promise<RemoveReport> {
   const { force = false, signal } = options
   const choose = async ({ snapshot }: RemovalView) => stillMeant(names, snapshot, force)
-  const { removed, plans, blocked } = await commitRemoval(first, { choose, leftovers }, { deps, signal })
+  const { removed, plans, view, blocked } = await commitRemoval(first, { choose, leftovers }, { deps, signal })
   const gone = await carryOut(plans, { deps, signal })
   const done = new Set(removed)
+  await deps.uses.keepOnly([...view.snapshot.references.keys()].filter((name) => !done.has(name)))
   const missed = [...names.keys()].filter((name) => !done.has(name))
   return {
     removed: [...removed].sort(),

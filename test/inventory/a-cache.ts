@@ -2,6 +2,7 @@ import type { BlobStore, Leases } from '../../src/blobs/blob-store.js'
 import { MemoryBlobStore } from '../../src/blobs/memory-blob-store.js'
 import { MemoryLeases } from '../../src/blobs/memory-leases.js'
 import type { FinishDeps } from '../../src/inventory/finish-removals.js'
+import { MemoryUses } from '../../src/inventory/memory-uses.js'
 import type { RemovalDeps } from '../../src/inventory/remove.js'
 import type { HearthEvent, ReferenceSet } from '../../src/log/events.js'
 import { MemoryEventLog } from '../../src/log/memory-event-log.js'
@@ -27,14 +28,15 @@ export class ACache {
   readonly blobs: BlobStore
   readonly leases: Leases = new MemoryLeases()
   readonly indexFile = new MemoryIndexFile()
+  readonly uses = new MemoryUses(() => NOW)
 
   constructor(blobs: BlobStore = new MemoryBlobStore()) {
     this.blobs = blobs
   }
 
   get deps(): RemovalDeps & FinishDeps {
-    const { log, blobs, leases, indexFile } = this
-    return { log, blobs, leases, materialise: (held) => materialise(held, indexFile), now: () => NOW }
+    const { log, blobs, leases, uses, indexFile } = this
+    return { log, blobs, leases, uses, materialise: (held) => materialise(held, indexFile), now: () => NOW }
   }
 
   /** Commits an image's blobs and records its name, all in the order of a pull. */

@@ -50,6 +50,15 @@ describe('removeReferences', () => {
     assert.deepEqual(await cache.stored(), digestsIn(app, web))
   })
 
+  it('forgets when the removed references were used, and no others', async () => {
+    const { cache } = await twoStored()
+    await cache.uses.touch([APP, WEB])
+    await removeReferences([APP], cache.deps)
+    assert.deepEqual([...(await cache.uses.lastUses([APP, WEB])).keys()], [WEB])
+    await clean(cache.deps)
+    assert.deepEqual([...(await cache.uses.lastUses([APP, WEB])).keys()], [])
+  })
+
   it('reports unknown names as kept, and removes the others', async () => {
     const { cache } = await twoStored()
     const report = await removeReferences(['nowhere', 'app:1', 'app:1', 'app:2'], cache.deps)

@@ -1,5 +1,6 @@
 import { FsBlobStore } from '../../src/blobs/fs-blob-store.js'
 import { FsLeases } from '../../src/blobs/fs-lease.js'
+import { FsUses } from '../../src/inventory/fs-uses.js'
 import type { RemovalDeps } from '../../src/inventory/remove.js'
 import { LevelEventLog } from '../../src/log/level-event-log.js'
 import { FsIndexFile } from '../../src/materialise/fs-index-file.js'
@@ -19,6 +20,7 @@ export async function openParts(
     log,
     blobs: new FsBlobStore(root),
     leases: new FsLeases(root),
+    uses: new FsUses(root),
     materialise: (held) => materialise(held, indexFile),
     now: Date.now,
   }
