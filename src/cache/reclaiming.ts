@@ -35,9 +35,12 @@ export async function reclaimIn(parts: CacheParts, options: ReclaimOptions): Pro
   const { FsLeases } = await import('../blobs/fs-lease.js')
   const { reclaim } = await import('../inventory/reclaim.js')
   if (!dryRun) await parts.makeRoom()
-  const { log, materialise, close } = dryRun ? await openToPeek(parts) : await openToChange(parts)
+  const { pendingEdits } = await import('../materialise/materialise.js')
+  const { log, close } = dryRun ? await openToPeek(parts) : await openToChange(parts)
+  const { blobs, index, materialise } = parts
+  const edits = (held: HeldLog) => pendingEdits(held, index)
   const leases = new FsLeases(parts.path)
-  const deps = { log, materialise, leases, blobs: parts.blobs, uses: await parts.uses(), now: () => Date.now() }
+  const deps = { log, materialise, edits, leases, blobs, uses: await parts.uses(), now: () => Date.now() }
   try {
     return await reclaim({ ...deps, sweeps: await sweepsOf(parts, dryRun) }, options)
   } finally {
@@ -58,30 +61,23 @@ export async function setPinsIn(
 
 interface OpenLog {
   readonly log: EventLog
-  readonly materialise: (held: HeldLog) => Promise<unknown>
   close(): Promise<void>
 }
 
 /** The cache's own log, which is closed with the cache. */
 async function openToChange(parts: CacheParts): Promise<OpenLog> {
-  return { log: await parts.log(), materialise: parts.materialise, close: async () => {} }
+  return { log: await parts.log(), close: async () => {} }
 }
 
-/** Finishes nothing that was interrupted, and makes no cache of another tool's folder: that one's names are read into memory. */
+/** Finishes nothing that was interrupted, and makes no cache of another tool's folder: its names are all edits then. */
 async function openToPeek(parts: CacheParts): Promise<OpenLog> {
   if (await parts.isInitialised()) {
     const log = await parts.logAsItIs()
-    return { log, materialise: parts.materialise, close: () => log.close() }
+    return { log, close: () => log.close() }
   }
   const { MemoryEventLog } = await import('../log/memory-event-log.js')
-  const { adopt } = await import('../log/decide.js')
-  const { parseIndexFile } = await import('../materialise/image-index.js')
-  const theirs = parseIndexFile((await parts.index.read()) ?? new TextEncoder().encode('{}'))
-  const materialise = async (held: HeldLog) => {
-    if (held.head.position === 0) await held.append(adopt({ base: [], theirs, ours: [] }))
-  }
   const log = new MemoryEventLog()
-  return { log, materialise, close: () => log.close() }
+  return { log, close: () => log.close() }
 }
 
 async function sweepsOf({ path }: CacheParts, dryRun: boolean): Promise<ReclaimDeps['sweeps']> {

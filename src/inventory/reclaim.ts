@@ -1,6 +1,9 @@
 import type { Swept } from '../blobs/swept.js'
 import { HearthError } from '../errors.js'
 import type { HeldLog } from '../log/event-log.js'
+import type { HearthEvent } from '../log/events.js'
+import { applyAll, emptyIndex } from '../log/projection.js'
+import { sealAll } from '../log/record.js'
 import type { Digest } from '../oci/digest.js'
 import { type CommitDeps, carryOut, commitRemoval, decide, lookFor, type Wish } from './commit-removal.js'
 import { type Budget, lastUseOf, planEvictions } from './eviction.js'
@@ -20,6 +23,8 @@ export interface Sweeps {
 export interface ReclaimDeps extends CommitDeps {
   readonly uses: Uses
   readonly sweeps: Sweeps
+  /** What other tools did to index.json, not taken over yet: for a dry run, which records nothing. */
+  readonly edits: (held: HeldLog) => Promise<readonly HearthEvent[]>
 }
 
 export interface ReclaimOptions {
@@ -76,11 +81,12 @@ function budgetOf({ keepBytes, keepNewerMs }: ReclaimOptions, now: number): Budg
   }
 }
 
-/** Nothing is carried out; what other tools did to index.json is taken over, or it could not be told what they need. */
-function peek({ log, materialise }: ReclaimDeps, signal: AbortSignal | undefined): Promise<Snapshot> {
+/** What a collection would find, which first takes over what other tools did to index.json: here only in memory. */
+function peek({ log, edits, now }: ReclaimDeps, signal: AbortSignal | undefined): Promise<Snapshot> {
+  const stamp = () => ({ id: '', at: new Date(now()).toISOString() })
   const look = async (held: HeldLog): Promise<Snapshot> => {
-    await materialise(held)
-    return readSnapshot(held)
+    const snapshot = await readSnapshot(held)
+    return applyAll({ ...emptyIndex, ...snapshot }, sealAll(await edits(held), snapshot.head, stamp))
   }
   return log.hold(look, { ...(signal && { signal }) })
 }

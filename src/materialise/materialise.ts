@@ -1,7 +1,7 @@
 import { HearthError, isHearthError } from '../errors.js'
 import { adopt } from '../log/decide.js'
 import type { HeldLog } from '../log/event-log.js'
-import type { Head } from '../log/events.js'
+import type { Head, HearthEvent } from '../log/events.js'
 import { logCorrupt } from '../log/record.js'
 import { type IndexContent, parseIndex, parseIndexFile, renderedHead, renderIndex } from './image-index.js'
 import type { IndexFile } from './index-file.js'
@@ -18,23 +18,36 @@ export async function materialise(log: HeldLog, file: IndexFile): Promise<Head> 
   return file.exclusively(async (open) => {
     const current = await open.current()
     const base = await open.base()
-    await adoptEdits(log, current, base)
+    await log.append(await editsOf(log, current, base))
     const bytes = renderIndex(await log.references(), log.head, await log.pins())
     if (!sameBytes(current, bytes) || !sameBytes(base, bytes)) await open.replace(bytes)
     return log.head
   })
 }
 
+/**
+ * What {@link materialise} would record first: what other tools did to index.json since the last time. For looking only: takes no
+ * lock and writes nothing.
+ * @throws HearthError LAYOUT_INVALID, LOG_CORRUPT, as above.
+ */
+export async function pendingEdits(log: HeldLog, file: IndexFile): Promise<readonly HearthEvent[]> {
+  const base = await file.lastWritten()
+  return await editsOf(log, await file.read(), base)
+}
+
 /** An index.json that is gone was not edited but lost: it is written again from the log, and no reference is removed. */
-async function adoptEdits(log: HeldLog, current: Uint8Array | undefined, base: Uint8Array | undefined): Promise<void> {
+async function editsOf(
+  log: HeldLog,
+  current: Uint8Array | undefined,
+  base: Uint8Array | undefined,
+): Promise<readonly HearthEvent[]> {
   if (base !== undefined) checkNotAhead(log.head, renderedHead(base))
-  if (current === undefined || sameBytes(current, base)) return
+  if (current === undefined || sameBytes(current, base)) return []
   const theirs = parseTheirs(current, base)
   // Without a base this log never wrote an index.json: a head in it is another log's.
   if (base !== undefined) checkNotAhead(log.head, theirs.head)
   const ours = parseIndexFile(renderIndex(await log.references(), log.head))
-  const events = adopt({ base: base === undefined ? [] : parseIndexFile(base), theirs: theirs.entries, ours })
-  await log.append(events)
+  return adopt({ base: base === undefined ? [] : parseIndexFile(base), theirs: theirs.entries, ours })
 }
 
 function parseTheirs(current: Uint8Array, base: Uint8Array | undefined): IndexContent {

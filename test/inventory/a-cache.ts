@@ -64,6 +64,13 @@ export class ACache {
     this.indexFile.bytes = Buffer.from(JSON.stringify(index))
   }
 
+  /** Drops a name from index.json, as such a tool does. */
+  removeAsOtherTool(name: string): void {
+    const index = JSON.parse(new TextDecoder().decode(this.indexFile.bytes))
+    const isOther = (entry: { annotations: Record<string, string> }) => entry.annotations[REF_NAME] !== name
+    this.indexFile.bytes = Buffer.from(JSON.stringify({ ...index, manifests: index.manifests.filter(isOther) }))
+  }
+
   async record(...events: readonly HearthEvent[]): Promise<void> {
     await this.log.hold((held) => held.append(events))
   }

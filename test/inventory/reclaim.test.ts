@@ -5,6 +5,7 @@ import { NOTHING_SWEPT } from '../../src/blobs/swept.js'
 import { isHearthError } from '../../src/errors.js'
 import { MemoryUses } from '../../src/inventory/memory-uses.js'
 import { type ReclaimDeps, reclaim } from '../../src/inventory/reclaim.js'
+import { pendingEdits } from '../../src/materialise/materialise.js'
 import type { Digest } from '../../src/oci/digest.js'
 import { aDigest, referenceRemoved, referenceSet } from '../support/a-log.js'
 import { anImage, type BuiltImage } from '../support/an-image.js'
@@ -18,7 +19,7 @@ function collecting(cache: ACache): { deps: ReclaimDeps; touch: (...names: strin
   const uses = new MemoryUses(() => used)
   const sweeps = { ingests: async () => NOTHING_SWEPT, strays: async () => NOTHING_SWEPT }
   return {
-    deps: { ...cache.deps, uses, sweeps },
+    deps: { ...cache.deps, uses, sweeps, edits: (held) => pendingEdits(held, cache.indexFile) },
     touch: async (...names) => {
       used += 1000
       await uses.touch(names)
@@ -204,12 +205,24 @@ describe('a dry run of reclaim', () => {
     assert.deepEqual({ ...(await reclaim(deps, budget)), dryRun: true }, planned)
   })
 
-  it('counts what other tools wrote to index.json as needed', async () => {
+  it('counts what other tools wrote to index.json as needed, and leaves the log and index.json as they are', async () => {
     const { cache } = await twoStored()
     await cache.materialise()
     await cache.writeAsOtherTool('other', await anImage({ seed: 'other' }))
+    const before = [cache.log.state.head, cache.indexFile.bytes]
     const { deps } = collecting(cache)
     const report = await reclaim({ ...deps, now: () => NOW + HOUR_MS }, { dryRun: true })
     assert.equal(report.removedBlobs, 0)
+    assert.deepEqual([cache.log.state.head, cache.indexFile.bytes], before)
+  })
+
+  it('counts what only an image needs that another tool took out of index.json as gone', async () => {
+    const { cache, app, web } = await twoStored()
+    await cache.materialise()
+    cache.removeAsOtherTool(APP)
+    const { deps } = collecting(cache)
+    const planned = await reclaim(deps, { dryRun: true })
+    assert.deepEqual([planned.removedBlobs, cache.references], [own(app, web).length, [APP, WEB]])
+    assert.deepEqual({ ...(await reclaim(deps)), dryRun: true }, planned)
   })
 })
