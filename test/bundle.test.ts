@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { isBuiltin } from 'node:module'
+import { cp, readFile, rm, writeFile } from 'node:fs/promises'
+import { isBuiltin, Module } from 'node:module'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { Script } from 'node:vm'
+import { VERSION } from '../src/version.js'
+import { tempDir } from './support/temp-dir.js'
 
 const BUNDLE = new URL('../bundle/', import.meta.url)
+const COMMAND = fileURLToPath(new URL('hearth.js', BUNDLE))
 
 /** The files that a file of the bundle starts threads from. */
 async function threadsOf(file: string): Promise<readonly URL[]> {
@@ -15,19 +22,37 @@ async function threadsOf(file: string): Promise<readonly URL[]> {
 
 describe('the bundle', () => {
   it('finds every file that it names by URL: threads are started from such names', async () => {
-    const files = (await Promise.all(['cli.js', 'workers/fetch-blob.js'].map(threadsOf))).flat()
+    const files = (await Promise.all(['hearth.js', 'workers/fetch-blob.js'].map(threadsOf))).flat()
     for (const url of files) assert.ok(existsSync(url), url.href)
     const names = new Set(files.map(({ pathname }) => pathname.replace(/.*\//, '')))
     assert.deepEqual([...names].sort(), ['fetch-blob.js', 'hash-thread.js', 'verify-blob.js'])
   })
 
   it('brings every package along, but for two that are seldom needed and what belongs to the platform', async () => {
-    const source = await readFile(new URL('cli.js', BUNDLE), 'utf8')
+    const source = await readFile(new URL('hearth.js', BUNDLE), 'utf8')
     const required = source.matchAll(/\b(?:require|import)\("([^"]+)"\)/g)
     // node:sqlite is one of Node 22's.
     const packages = Array.from(required, ([, name = '']) => name).filter(
       (name) => !isBuiltin(name) && !name.startsWith('node:'),
     )
     assert.deepEqual([...new Set(packages)].sort(), ['fs-native-extensions/binding.js', 'hash-wasm', 'piscina'])
+  })
+
+  it('is compiled beforehand, in a form that this version of Node takes', async () => {
+    const [source, cachedData] = [await readFile(COMMAND, 'utf8'), await readFile(`${COMMAND}.compiled`)]
+    assert.equal(new Script(Module.wrap(source), { filename: COMMAND, cachedData }).cachedDataRejected, false)
+  })
+
+  it('works where the compiled form is missing, damaged, or of another version', async () => {
+    const folder = await tempDir()
+    await cp(BUNDLE, folder, { recursive: true })
+    const compiled = join(folder, 'hearth.js.compiled')
+    const versionOf = () => execFileSync(process.execPath, [join(folder, 'cli.js'), '--version'], { encoding: 'utf8' })
+    for (const form of ['', 'damaged', (await readFile(compiled)).subarray(0, 5000)]) {
+      await writeFile(compiled, form)
+      assert.equal(versionOf(), `${VERSION}\n`)
+    }
+    await rm(compiled)
+    assert.equal(versionOf(), `${VERSION}\n`)
   })
 })

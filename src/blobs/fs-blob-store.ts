@@ -1,4 +1,5 @@
-import { lstat, rm, unlink } from 'node:fs/promises'
+import { lstatSync } from 'node:fs'
+import { rm, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { HearthError } from '../errors.js'
 import type { Digest } from '../oci/digest.js'
@@ -9,7 +10,7 @@ import { openBlob, statBlob } from './fs-blob-file.js'
 import { listBlobs } from './fs-blob-list.js'
 import { streamBlob } from './fs-blob-stream.js'
 import { commitIngests } from './fs-commit.js'
-import { guardedAsync, hasCode } from './fs-error.js'
+import { guarded, guardedAsync, hasCode } from './fs-error.js'
 import { flushFiles } from './fs-flush.js'
 import { KnownFolder, PRIVATE, syncFolder } from './fs-folder.js'
 import { ingestDataPath } from './fs-ingest-data.js'
@@ -30,7 +31,7 @@ export class FsBlobStore implements BlobStore {
   }
 
   async stat(digest: Digest): Promise<BlobStat | undefined> {
-    return await statBlob(this.pathOf(digest))
+    return statBlob(this.pathOf(digest))
   }
 
   async read(digest: Digest, { maxBytes }: { readonly maxBytes: number }): Promise<Uint8Array> {
@@ -61,7 +62,7 @@ export class FsBlobStore implements BlobStore {
     const path = this.#ingestFolder(digest)
     await this.#ingests.ensure()
     // A link planted here would lead the worker elsewhere; a file would stop it for ever.
-    if (!(await isFolderOrAbsent(path))) await guardedAsync({ step: 'remove', path }, () => rm(path))
+    if (!isFolderOrAbsent(path)) await guardedAsync({ step: 'remove', path }, () => rm(path))
     return path
   }
 
@@ -134,13 +135,6 @@ export class FsBlobStore implements BlobStore {
   }
 }
 
-async function isFolderOrAbsent(path: string): Promise<boolean> {
-  return await guardedAsync({ step: 'read', path }, async () => {
-    try {
-      return (await lstat(path)).isDirectory()
-    } catch (error) {
-      if (hasCode(error, 'ENOENT')) return true
-      throw error
-    }
-  })
+function isFolderOrAbsent(path: string): boolean {
+  return guarded({ step: 'read', path }, () => lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? true)
 }

@@ -1,4 +1,5 @@
-import { lstat, statfs } from 'node:fs/promises'
+import { lstatSync } from 'node:fs'
+import { statfs } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { Digest } from '../oci/digest.js'
 import { digestFileName, INGEST_FOLDER } from '../oci/image-layout.js'
@@ -35,7 +36,7 @@ export class FsDiskSpace implements DiskSpace {
   async partial(digest: Digest): Promise<number> {
     const path = ingestDataPath(join(this.#root, INGEST_FOLDER, digestFileName(digest)))
     try {
-      return (await lstat(path)).blocks * BLOCK_BYTES
+      return (lstatSync(path, { throwIfNoEntry: false })?.blocks ?? 0) * BLOCK_BYTES
     } catch (error) {
       if (hasCode(error, 'ENOENT', 'ENOTDIR')) return 0
       return guardedAsync({ step: 'read', path }, () => Promise.reject(error))

@@ -6,8 +6,10 @@
  * loaded by those that need them. Part of the build, not of the package; the library is not bundled.
  */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { Module } from 'node:module'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Script } from 'node:vm'
 import { type BuildOptions, build, type Plugin } from 'esbuild'
 
 const DIST = fileURLToPath(new URL('../../', import.meta.url))
@@ -76,15 +78,24 @@ function urlInBundle(root: string): BuildOptions {
   return { banner: { js: `const urlInBundle = (path) => require('node:url').pathToFileURL(${place}).href;` } }
 }
 
+/** For launch-command.ts. */
+async function compileAhead(file: string): Promise<void> {
+  const source = (await readFile(file, 'utf8')).replace(/^#!.*\n/, '')
+  const script = new Script(Module.wrap(source), { filename: file })
+  await writeFile(file, source)
+  await writeFile(`${file}.compiled`, script.createCachedData())
+}
+
 await rm(BUNDLE, { recursive: true, force: true })
 await mkdir(BUNDLE)
 await writeFile(join(BUNDLE, 'package.json'), '{ "type": "commonjs" }\n')
 await build({
   ...COMMON,
   ...urlInBundle('.'),
-  entryPoints: [join(DIST, 'src/cli.js')],
-  outfile: join(BUNDLE, 'cli.js'),
+  entryPoints: { hearth: join(DIST, 'src/cli.js'), cli: join(DIST, 'src/packaging/launch-command.js') },
+  outdir: BUNDLE,
 })
+await compileAhead(join(BUNDLE, 'hearth.js'))
 await build({
   ...COMMON,
   ...urlInBundle('..'),

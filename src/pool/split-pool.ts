@@ -7,16 +7,22 @@ export interface SplitPools {
   readonly far: Pool
 }
 
+/** Blobs up to this size never go to a thread: they hold the calling one up for a few milliseconds at most. */
+const SMALL_BYTES = 1024 * 1024
 /**
- * Blobs up to this size are fetched on the calling thread, which they hold up for a few milliseconds at most: a pull of
- * small images then starts no thread at all. Loading a worker's modules alone takes some 50 ms of a processor.
+ * And these only once the threads are worth it: starting two of them takes 180 ms of a processor, in which the calling thread
+ * receives, hashes and writes more than MOST_NEAR_BYTES.
  */
-const NEAR_BYTES = 1024 * 1024
+const MEDIUM_BYTES = 8 * 1024 * 1024
+const MOST_NEAR_BYTES = 48 * 1024 * 1024
 
-/** Adapter over two pools: small downloads near, everything else on threads. */
+/** Adapter over two pools: a pull of a few small images starts no thread, a large layer never comes over the calling one. */
 export class SplitPool implements Pool {
   readonly #near: Pool
   readonly #far: Pool
+  /** Medium ones that went near. */
+  #nearBytes = 0
+  #isFarStarted = false
 
   constructor({ near, far }: SplitPools) {
     this.#near = near
@@ -24,7 +30,7 @@ export class SplitPool implements Pool {
   }
 
   fetchBlob(task: Omit<FetchBlobTask, 'control'>, options?: PoolCallOptions): Promise<FetchBlobValue> {
-    return (task.size <= NEAR_BYTES ? this.#near : this.#far).fetchBlob(task, options)
+    return (this.#isNear(task.size) ? this.#near : this.#far).fetchBlob(task, options)
   }
 
   verifyBlob(task: Omit<VerifyBlobTask, 'control'>, options?: PoolCallOptions): Promise<VerifyBlobValue> {
@@ -33,5 +39,12 @@ export class SplitPool implements Pool {
 
   async close(): Promise<void> {
     await Promise.all([this.#near.close(), this.#far.close()])
+  }
+
+  #isNear(size: number): boolean {
+    if (size <= SMALL_BYTES) return true
+    this.#isFarStarted ||= size > MEDIUM_BYTES || this.#nearBytes + size > MOST_NEAR_BYTES
+    if (!this.#isFarStarted) this.#nearBytes += size
+    return !this.#isFarStarted
   }
 }

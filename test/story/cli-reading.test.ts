@@ -61,7 +61,7 @@ describe('a cache of 1,000 references', () => {
       assert.equal(reports.length, 1)
       const { result } = JSON.parse(await readFile(join(coverage, reports[0] ?? ''), 'utf8'))
       const scripts = (result as readonly RunScript[]).filter(({ url }) => url.startsWith('file:'))
-      assert.ok(scripts.some(({ url }) => url.endsWith('/bundle/cli.js')))
+      assert.ok(scripts.some(({ url }) => url.endsWith('/bundle/hearth.js')))
       assert.deepEqual([...new Set(scripts.flatMap(packagesRun))], ['commander'])
     })
   }
