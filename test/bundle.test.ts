@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Script } from 'node:vm'
+import { openForm } from '../src/packaging/compiled-form.js'
 import { VERSION } from '../src/version.js'
 import { tempDir } from './support/temp-dir.js'
 
@@ -39,7 +40,9 @@ describe('the bundle', () => {
   })
 
   it('is compiled beforehand, in a form that this version of Node takes', async () => {
-    const [source, cachedData] = [await readFile(COMMAND, 'utf8'), await readFile(`${COMMAND}.compiled`)]
+    const source = await readFile(COMMAND, 'utf8')
+    const cachedData = openForm(await readFile(`${COMMAND}.compiled`))
+    assert.ok(cachedData !== undefined)
     assert.equal(new Script(Module.wrap(source), { filename: COMMAND, cachedData }).cachedDataRejected, false)
   })
 
@@ -48,7 +51,11 @@ describe('the bundle', () => {
     await cp(BUNDLE, folder, { recursive: true })
     const compiled = join(folder, 'hearth.js.compiled')
     const versionOf = () => execFileSync(process.execPath, [join(folder, 'cli.js'), '--version'], { encoding: 'utf8' })
-    for (const form of ['', 'damaged', (await readFile(compiled)).subarray(0, 5000)]) {
+    const whole = await readFile(compiled)
+    const flipped = [100, 5000, whole.length - 1].map((at) =>
+      whole.map((byte, place) => (place === at ? byte ^ 4 : byte)),
+    )
+    for (const form of ['', 'damaged', whole.subarray(0, 5000), ...flipped]) {
       await writeFile(compiled, form)
       assert.equal(versionOf(), `${VERSION}\n`)
     }

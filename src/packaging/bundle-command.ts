@@ -11,6 +11,7 @@ import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Script } from 'node:vm'
 import { type BuildOptions, build, type Plugin } from 'esbuild'
+import { sealForm } from './compiled-form.js'
 
 const DIST = fileURLToPath(new URL('../../', import.meta.url))
 const BUNDLE = join(DIST, 'bundle')
@@ -83,7 +84,7 @@ async function compileAhead(file: string): Promise<void> {
   const source = (await readFile(file, 'utf8')).replace(/^#!.*\n/, '')
   const script = new Script(Module.wrap(source), { filename: file })
   await writeFile(file, source)
-  await writeFile(`${file}.compiled`, script.createCachedData())
+  await writeFile(`${file}.compiled`, sealForm(script.createCachedData()))
 }
 
 await rm(BUNDLE, { recursive: true, force: true })
