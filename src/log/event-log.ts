@@ -40,6 +40,8 @@ export interface HeldLog {
   unfinishedRemovals(): Promise<ReadonlyMap<number, readonly Digest[]>>
   /** By boot: the position up to which all blobs that were committed in it are on the disk. */
   flushes(): Promise<ReadonlyMap<string, number>>
+  /** As {@link EventLog.read}. The whole of a long log takes a second: not for what happens every day. */
+  read(position: number): AsyncIterable<Recorded>
 }
 
 export interface HoldOptions {

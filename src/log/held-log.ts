@@ -25,6 +25,12 @@ export async function lend<T>(log: HeldLog, work: (log: HeldLog) => Promise<T>):
     archives: async () => held().archives(),
     unfinishedRemovals: async () => held().unfinishedRemovals(),
     flushes: async () => held().flushes(),
+    async *read(position) {
+      for await (const recorded of held().read(position)) {
+        yield recorded
+        held()
+      }
+    },
   }
   try {
     return await work(lent)

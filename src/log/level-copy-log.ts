@@ -50,7 +50,7 @@ export class LevelCopyLog implements EventLog {
   }
 
   async hold<T>(work: (log: HeldLog) => Promise<T>, options: HoldOptions = {}): Promise<T> {
-    return await this.#run((session) => lend(readOnly(session), work), options)
+    return await this.#run((session) => lend(readOnly(session, this.#root), work), options)
   }
 
   async append(): Promise<never> {
@@ -152,7 +152,8 @@ async function namesIn(folder: string): Promise<readonly string[]> {
   return (await readdir(folder)).filter((name) => !NOT_COPIED.has(name)).sort()
 }
 
-function readOnly(session: LevelSession): HeldLog {
+/** @param root of the cache: archives were not copied. */
+function readOnly(session: LevelSession, root: string): HeldLog {
   return {
     get head() {
       return session.head
@@ -168,6 +169,7 @@ function readOnly(session: LevelSession): HeldLog {
     archives: () => session.archives(),
     unfinishedRemovals: () => session.unfinishedRemovals(),
     flushes: () => session.flushes(),
+    read: (position) => readLog(root, position, (work) => work(session)),
   }
 }
 

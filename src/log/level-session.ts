@@ -20,6 +20,7 @@ import {
   tableKey,
   tableRange,
 } from './level-format.js'
+import { readLog } from './level-read.js'
 import { checkTail, holdsRecord, readRecords, type StoredRecord } from './level-tail.js'
 import { type StoredBlob, withFlushes } from './projection.js'
 import { logCorrupt, type Stamp, sealAll } from './record.js'
@@ -122,6 +123,10 @@ export class LevelSession implements HeldLog {
 
   async flushes(): Promise<ReadonlyMap<string, number>> {
     return this.#table('flushes')
+  }
+
+  read(position: number): AsyncGenerator<Recorded> {
+    return readLog(this.#options.root, position, (work) => work(this))
   }
 
   /** The last record that stands in an archive. */

@@ -105,10 +105,15 @@ export class MemoryEventLog implements EventLog {
       archives: async () => state().archives,
       unfinishedRemovals: async () => state().removals,
       flushes: async () => state().flushes,
+      read: (position) => inOrder(this.#records.slice(position)),
     }
   }
 }
 
 function closedError(): HearthError {
   return new HearthError('ABORTED', 'the log was closed')
+}
+
+async function* inOrder(records: readonly Recorded[]): AsyncGenerator<Recorded> {
+  yield* records
 }

@@ -1,7 +1,8 @@
 import { HearthError, isHearthError } from '../errors.js'
-import { adopt } from '../log/decide.js'
+import { adopt, type IndexEntry } from '../log/decide.js'
 import type { HeldLog } from '../log/event-log.js'
-import type { Head, HearthEvent } from '../log/events.js'
+import type { Head, HearthEvent, Recorded } from '../log/events.js'
+import { applyAll, emptyIndex } from '../log/projection.js'
 import { logCorrupt } from '../log/record.js'
 import { type IndexContent, parseIndex, parseIndexFile, renderedHead, renderIndex } from './image-index.js'
 import type { IndexFile } from './index-file.js'
@@ -39,23 +40,60 @@ export async function pendingEdits(log: HeldLog, file: IndexFile): Promise<reado
 async function editsOf(
   log: HeldLog,
   current: Uint8Array | undefined,
-  base: Uint8Array | undefined,
+  lastWritten: Uint8Array | undefined,
 ): Promise<readonly HearthEvent[]> {
-  if (base !== undefined) checkNotAhead(log.head, renderedHead(base))
-  if (current === undefined || sameBytes(current, base)) return []
-  const theirs = parseTheirs(current, base)
+  const written = lastWritten && renderedHead(lastWritten)
+  if (current === undefined || sameBytes(current, lastWritten)) {
+    checkNotAhead(log.head, written)
+    return []
+  }
+  const theirs = parseTheirs(current, lastWritten)
   // Without a base this log never wrote an index.json: a head in it is another log's.
-  if (base !== undefined) checkNotAhead(log.head, theirs.head)
+  if (lastWritten !== undefined) checkNotAhead(log.head, theirs.head)
   const ours = parseIndexFile(renderIndex(await log.references(), log.head))
-  return adopt({ base: base === undefined ? [] : parseIndexFile(base), theirs: theirs.entries, ours })
+  // All edits are younger than the log: whatever the base says besides is damage.
+  if (sameHead(theirs.head, log.head)) return adopt({ base: ours, theirs: theirs.entries, ours })
+  checkNotAhead(log.head, written)
+  const base = (lastWritten && parseBase(lastWritten)) ?? (await baseFromLog(log, [theirs.head, written]))
+  return adopt({ base, theirs: theirs.entries, ours })
 }
 
-function parseTheirs(current: Uint8Array, base: Uint8Array | undefined): IndexContent {
+function parseBase(lastWritten: Uint8Array): readonly IndexEntry[] | undefined {
+  try {
+    const { head, entries } = parseIndex(lastWritten)
+    return head && entries
+  } catch (error) {
+    if (isHearthError(error, 'LAYOUT_INVALID')) return undefined
+    throw error
+  }
+}
+
+/**
+ * The base when it is damaged or lost: what the log amounted to at the record for which index.json or the damaged base account.
+ * When no record is known, because another tool also dropped our annotations, there is none. Then whatever differs in index.json
+ * is taken as the later change, as it may be another tool's, and ours stays in the history; but no reference is removed, as those
+ * that we have set since are not in there either: a removal by the other tool has to be repeated.
+ */
+async function baseFromLog(log: HeldLog, heads: readonly (Head | undefined)[]): Promise<readonly IndexEntry[]> {
+  for (const head of heads) {
+    if (head === undefined || head.position > log.head.position) continue
+    const records: Recorded[] = []
+    for await (const recorded of head.position === 0 ? [] : log.read(0)) {
+      records.push(recorded)
+      if (recorded.position === head.position) break
+    }
+    const state = applyAll(emptyIndex, records)
+    if (sameHead(state.head, head)) return parseIndexFile(renderIndex(state.references, state.head))
+  }
+  return []
+}
+
+function parseTheirs(current: Uint8Array, lastWritten: Uint8Array | undefined): IndexContent {
   try {
     return parseIndex(current)
   } catch (error) {
     // Only a cache that has written one before can write it again.
-    if (base === undefined || !isHearthError(error, 'LAYOUT_INVALID')) throw error
+    if (lastWritten === undefined || !isHearthError(error, 'LAYOUT_INVALID')) throw error
     const message = `${error.message}; remove it, and it is written again from the log`
     throw new HearthError('LAYOUT_INVALID', message, error.details, error)
   }
@@ -63,12 +101,15 @@ function parseTheirs(current: Uint8Array, base: Uint8Array | undefined): IndexCo
 
 /** index.json is the second copy of the head: if it knows more than the log, acknowledged events were lost. */
 function checkNotAhead(head: Head, written: Head | undefined): void {
-  if (written === undefined || written.position < head.position) return
-  if (written.position === head.position && written.checksum === head.checksum) return
+  if (written === undefined || written.position < head.position || sameHead(written, head)) return
   throw logCorrupt(`index.json accounts for record ${written.position}, the log ends with ${head.position}`, {
     position: head.position,
     written: written.position,
   })
+}
+
+function sameHead(a: Head | undefined, b: Head): boolean {
+  return a?.position === b.position && a.checksum === b.checksum
 }
 
 function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {

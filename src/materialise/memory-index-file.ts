@@ -4,7 +4,8 @@ import type { IndexFile, OpenIndexFile } from './index-file.js'
 export class MemoryIndexFile implements IndexFile {
   /** What stands there now; assigning to it is what another tool does. */
   bytes: Uint8Array | undefined
-  #base: Uint8Array | undefined
+  /** What we last wrote there; assigning to it is damage. */
+  base: Uint8Array | undefined
   #last: Promise<unknown> = Promise.resolve()
 
   async exclusively<T>(work: (file: OpenIndexFile) => Promise<T>): Promise<T> {
@@ -18,16 +19,16 @@ export class MemoryIndexFile implements IndexFile {
   }
 
   async lastWritten(): Promise<Uint8Array | undefined> {
-    return this.#base
+    return this.base
   }
 
   #open(): OpenIndexFile {
     return {
       current: async () => this.bytes,
-      base: async () => this.#base,
+      base: async () => this.base,
       replace: async (bytes) => {
         this.bytes = bytes
-        this.#base = bytes
+        this.base = bytes
       },
       setAside: async () => {
         this.bytes = undefined

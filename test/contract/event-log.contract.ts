@@ -37,6 +37,7 @@ export function eventLogContract(name: string, open: () => Promise<EventLog>): v
         )
         for (let from = 0; from <= records.length; from++) {
           assert.deepEqual(await readAll(log.read(from)), records.slice(from))
+          assert.deepEqual(await log.hold((held) => readAll(held.read(from))), records.slice(from))
         }
       }),
     )

@@ -4,7 +4,7 @@ import { isHearthError } from '../../src/errors.js'
 import type { HeldLog } from '../../src/log/event-log.js'
 import { appendAfter, lend } from '../../src/log/held-log.js'
 import { MemoryEventLog } from '../../src/log/memory-event-log.js'
-import { aDigest, blobCommitted, referenceSet } from '../support/a-log.js'
+import { aDigest, blobCommitted, readAll, referenceSet } from '../support/a-log.js'
 
 describe('a log that is lent', () => {
   it('is the log itself, as long as the work goes on', async () => {
@@ -18,6 +18,7 @@ describe('a log that is lent', () => {
         assert.deepEqual(await lent.references(), await held.references())
         assert.deepEqual(await lent.reference('app:1'), await held.reference('app:1'))
         assert.deepEqual(await lent.unfinishedRemovals(), await held.unfinishedRemovals())
+        assert.deepEqual(await readAll(lent.read(0)), await readAll(held.read(0)))
       }),
     )
   })
@@ -40,6 +41,7 @@ describe('a log that is lent', () => {
         () => lent.references(),
         () => lent.reference('app:1'),
         () => lent.unfinishedRemovals(),
+        () => readAll(lent.read(0)),
       ]) {
         await assert.rejects(call, TypeError)
       }

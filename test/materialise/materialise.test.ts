@@ -124,6 +124,69 @@ describe("materialising over another tool's index.json", () => {
   })
 })
 
+describe('materialising over a base that is damaged or lost', () => {
+  const damages: Readonly<Record<string, (base: string) => string | undefined>> = {
+    'is lost': () => undefined,
+    'is empty': () => '',
+    'is torn': (base) => base.slice(0, 100),
+    'is no JSON any more': (base) => base.replace(',"annotations"', ',"annotations'),
+    'has no annotations any more': (base) =>
+      base.replace('"annotations":{"dev.hearth.log', '"annotations":{"dfv.hearth.log'),
+    'has another position': (base) => base.replace(/(log.position":")\d/, '$19'),
+    'has another checksum': (base) => base.replace(/(log.head":")../, '$1zz'),
+  }
+  for (const [name, damage] of Object.entries(damages)) {
+    it(`makes one that ${name} anew, and changes nothing else`, async () => {
+      const cache = new Cache()
+      await cache.record(referenceSet('app:1'), referenceSet('app:2'))
+      const { bytes } = cache.file
+      cache.damageBase(damage)
+      await cache.record()
+      assert.deepEqual([cache.file.bytes, cache.file.base], [bytes, bytes])
+      assert.equal((await cache.history()).length, 2)
+    })
+
+    it(`adopts what was added, moved and removed since, though the base ${name}`, async () => {
+      const cache = new Cache()
+      await cache.record(referenceSet('keep'), referenceSet('move'), referenceSet('remove'))
+      cache.edit(() => [named('keep', 'keep'), named('move', 'moved'), named('add', 'added')])
+      cache.damageBase(damage)
+      await cache.record()
+      assert.deepEqual(cache.names(), ['add', 'keep', 'move'])
+      assert.equal(cache.log.state.references.get('move')?.descriptor.digest, aDigest('moved'))
+    })
+  }
+
+  for (const name of ['is lost', 'is torn', 'is no JSON any more']) {
+    it(`loses nothing that was recorded since index.json was written, though the base ${name}`, async () => {
+      const cache = new Cache()
+      await cache.record(referenceSet('moved'), referenceSet('removed'), referenceSet('theirs'))
+      cache.edit((manifests) => manifests.filter((entry) => nameOf(entry) !== 'theirs'))
+      cache.damageBase(damages[name] ?? assert.fail())
+      const newer = aDescriptorOf('newer')
+      await cache.record(referenceSet('moved', { descriptor: newer }), referenceRemoved('removed'), referenceSet('new'))
+      assert.deepEqual(cache.names(), ['moved', 'new'])
+      assert.equal(cache.log.state.references.get('moved')?.descriptor.digest, newer.digest)
+    })
+  }
+
+  it('takes no reference for removed when nobody knows for which record index.json accounted', async () => {
+    const cache = new Cache()
+    await cache.record(referenceSet('app:1'), referenceSet('app:2'))
+    cache.edit((manifests) => [...manifests.filter((entry) => nameOf(entry) !== 'app:1'), named('add', 'added')], false)
+    cache.damageBase(() => '')
+    await cache.record()
+    assert.deepEqual(cache.names(), ['add', 'app:1', 'app:2'])
+  })
+
+  it('still notices an index.json ahead of the log', async () => {
+    const cache = new Cache()
+    await cache.record(referenceSet('app:1'), referenceSet('app:2'))
+    cache.damageBase(() => '')
+    await assert.rejects(new Cache(cache.file).record(), (error) => isHearthError(error, 'LOG_CORRUPT'))
+  })
+})
+
 describe('index.json ahead of the log', () => {
   it('means that acknowledged events were lost', async () => {
     const cache = new Cache()
@@ -187,6 +250,13 @@ class Cache {
 
   names(): readonly string[] {
     return parseIndex(this.file.bytes ?? assert.fail()).entries.map(({ reference }) => reference)
+  }
+
+  damageBase(damage: (base: string) => string | undefined): void {
+    const before = new TextDecoder().decode(this.file.base)
+    const after = damage(before)
+    assert.notEqual(after, before)
+    this.file.base = after === undefined ? undefined : new TextEncoder().encode(after)
   }
 
   /** As a tool that knows nothing of us. */

@@ -156,6 +156,7 @@ export class SimulatedLog implements EventLog {
     archives: async () => new Map(),
     unfinishedRemovals: async () => new Map(),
     flushes: async () => new Map(),
+    read: () => this.read(),
   }
 
   #apply(event: HearthEvent): void {
