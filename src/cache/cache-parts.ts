@@ -12,7 +12,7 @@ import { FsIndexFile } from '../materialise/fs-index-file.js'
 import type { ResolvedOptions } from '../options.js'
 import type { Pool } from '../pool/pool.js'
 import type { Flusher } from '../pull/flusher.js'
-import type { Registry } from '../registry/registry.js'
+import type { Registry, RegistryReader } from '../registry/registry.js'
 import type { TransportOptions } from '../transport.js'
 import type { WireParts } from './open-wire.js'
 
@@ -45,6 +45,17 @@ export class CacheParts {
 
   registry(): Promise<Registry> {
     return this.#registry.get()
+  }
+
+  /**
+   * For asking alone: made by the first question, as long as nothing stands in the options that could be wrong.
+   * @throws HearthError OPTION_INVALID for certificates that cannot be used, and mirrors that are none.
+   */
+  async registryReader(): Promise<RegistryReader> {
+    const { caFiles, certFile, mirrors } = this.options
+    if (caFiles.length > 0 || certFile !== undefined || mirrors.length > 0) return await this.registry()
+    const { DeferredRegistry } = await import('../registry/deferred-registry.js')
+    return new DeferredRegistry(() => this.registry())
   }
 
   pool(): Promise<Pool> {

@@ -49,7 +49,7 @@ export async function restoreLost(database: Database, logs: readonly Buffer[]): 
  */
 async function isReadToItsEnd(database: Database, newest: Buffer | undefined): Promise<boolean> {
   const found = (await database.get(HIGHEST_KEY)) as string | undefined
-  return found !== undefined && newest !== undefined && newest.subarray(-found.length).equals(Buffer.from(found))
+  return found !== undefined && newest?.subarray(-found.length).equals(Buffer.from(found)) === true
 }
 
 /** Undefined for what is damaged, or from a newer hearth: the checks that follow know what to say about it. */

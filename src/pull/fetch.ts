@@ -6,7 +6,7 @@ import { type Reference, repositoryName } from '../oci/reference.js'
 import type { RetryPolicy } from '../options.js'
 import type { Pool } from '../pool/pool.js'
 import type { Durability } from '../pool/tasks.js'
-import type { Registry } from '../registry/registry.js'
+import type { RegistryReader } from '../registry/registry.js'
 import type { Jobs } from './abortable.js'
 import { isAboutTheSource, trySources } from './fetch-attempt.js'
 import type { HostPauses } from './host-pauses.js'
@@ -18,7 +18,7 @@ import { type RetryHooks, retryWhenUseful } from './retry.js'
 import type { SingleFlight } from './single-flight.js'
 
 export interface FetchDeps {
-  readonly registry: Registry
+  readonly registry: RegistryReader
   readonly pool: Pool
   readonly blobs: BlobStore
   readonly claims: Claims

@@ -21,7 +21,7 @@ import type { Digest } from '../oci/digest.js'
 import { formatReference, parseReference } from '../oci/reference.js'
 import type { PullPolicy, ResolvedOptions } from '../options.js'
 import type { Pool } from '../pool/pool.js'
-import type { Registry } from '../registry/registry.js'
+import type { RegistryReader } from '../registry/registry.js'
 import { collect, firstOf } from './abortable.js'
 import type { Lanes, LanesOptions } from './lanes.js'
 import type { WantedPlatforms } from './plan.js'
@@ -42,7 +42,7 @@ export const IMAGES_AT_ONCE = 256
 export const STOP_WITHIN_MS = 1500
 
 export interface PullDeps {
-  readonly registry: Registry
+  readonly registry: RegistryReader
   readonly pool: Pool
   readonly blobs: BlobStore
   readonly claims: Claims

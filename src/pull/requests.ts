@@ -3,7 +3,7 @@ import { toFailure } from '../errors.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
 import { formatReference, type Reference, repositoryName } from '../oci/reference.js'
-import type { FetchedManifest, Registry } from '../registry/registry.js'
+import type { FetchedManifest, RegistryReader } from '../registry/registry.js'
 import { collect } from './abortable.js'
 import { type PolitelyDeps, politely, type Turn } from './politely.js'
 import type { OnProgress } from './progress.js'
@@ -11,7 +11,7 @@ import { SingleFlight } from './single-flight.js'
 import type { Errand } from './turn-order.js'
 
 export interface RequestsDeps extends PolitelyDeps {
-  readonly registry: Registry
+  readonly registry: RegistryReader
   readonly onProgress: OnProgress
 }
 

@@ -65,3 +65,6 @@ export interface Registry {
 
   close(): Promise<void>
 }
+
+/** What a pull asks of it. */
+export type RegistryReader = Omit<Registry, 'uploads' | 'close'>
