@@ -1,10 +1,10 @@
 import type { HeldReferrer } from '../inventory/referrers.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
-import { MAX_MANIFEST_BYTES, type ParsedManifest, parseManifest } from '../oci/manifest.js'
+import { artifactTypeOf, MAX_MANIFEST_BYTES, parseManifest } from '../oci/manifest.js'
 import { OCI_INDEX } from '../oci/media-type.js'
-import { parseReference, type Reference } from '../oci/reference.js'
-import { cosignTags, referrersTag } from '../oci/referrer.js'
+import type { Reference } from '../oci/reference.js'
+import { cosignTagOf, referrersTag } from '../oci/referrer.js'
 import {
   inTurn,
   NOTHING,
@@ -52,9 +52,7 @@ export async function pushReferrers(
 
 /** Cosign's under its tag, by which cosign asks for it; all others under their digest. */
 function nameOf({ reference, descriptor, subject }: HeldReferrer): string {
-  if (reference.startsWith('@')) return descriptor.digest
-  const { tag = '' } = parseReference(reference)
-  return cosignTags(subject).includes(tag) ? tag : descriptor.digest
+  return cosignTagOf(reference, subject) ?? descriptor.digest
 }
 
 /** As a list of referrers has it. */
@@ -63,12 +61,8 @@ async function describe(descriptor: Descriptor, { blobs }: PushImageDeps): Promi
   const parsed = parseManifest(bytes, descriptor.mediaType)
   if (parsed.kind === 'opaque') return descriptor
   const { annotations } = parsed
-  const artifactType = typeOf(parsed)
+  const artifactType = artifactTypeOf(parsed)
   return { ...descriptor, ...(artifactType && { artifactType }), ...(annotations && { annotations }) }
-}
-
-function typeOf(parsed: Exclude<ParsedManifest, { kind: 'opaque' }>): string | undefined {
-  return parsed.artifactType ?? (parsed.kind === 'manifest' ? parsed.config.mediaType : undefined)
 }
 
 interface Context {

@@ -47,6 +47,15 @@ export interface OpaqueManifest {
 
 export type ParsedManifest = Manifest | Index | OpaqueManifest
 
+/**
+ * Pure. The type of an artifact as a list of referrers gives it, undefined for a manifest that nothing is known of.
+ * Spec: distribution-spec v1.1 "Listing Referrers".
+ */
+export function artifactTypeOf(parsed: ParsedManifest): string | undefined {
+  if (parsed.kind === 'opaque') return undefined
+  return parsed.artifactType ?? (parsed.kind === 'manifest' ? parsed.config.mediaType : undefined)
+}
+
 const COMMON = ['schemaVersion', 'mediaType', 'artifactType', 'subject', 'annotations']
 const KNOWN = knownFields(...COMMON, 'manifests', 'config', 'layers', 'fsLayers')
 

@@ -1,6 +1,7 @@
 import type { Descriptor } from './descriptor.js'
 import { algorithmOf, type Digest, encodedOf, isDigest } from './digest.js'
 import { REFERRER_OF } from './image-layout.js'
+import { artifactTypeOf, type ParsedManifest } from './manifest.js'
 
 /**
  * The tag under which a registry without the referrers API keeps an index of a manifest's referrers.
@@ -18,8 +19,22 @@ export function cosignTags(digest: Digest): readonly string[] {
   return ['sig', 'att', 'sbom'].map((kind) => `${referrersTag(digest)}.${kind}`)
 }
 
-/** A referrer as the cache keeps it: the entry says whose it is, so that it comes and goes with its subject. */
-export function withSubject({ mediaType, digest, size, artifactType }: Descriptor, subject: Digest): Descriptor {
+/** The tag of a name under which cosign would ask for what refers to this subject; undefined for any other name. */
+export function cosignTagOf(name: string, subject: Digest): string | undefined {
+  const tag = name.slice(name.lastIndexOf(':') + 1)
+  return cosignTags(subject).includes(tag) ? tag : undefined
+}
+
+/**
+ * A referrer as the cache keeps it: the entry says whose it is, so that it comes and goes with its subject. Its type is what its
+ * manifest says, whoever lists it.
+ */
+export function withSubject(
+  { mediaType, digest, size }: Descriptor,
+  subject: Digest,
+  manifest: ParsedManifest,
+): Descriptor {
+  const artifactType = artifactTypeOf(manifest)
   const type = artifactType !== undefined && { artifactType }
   return { mediaType, digest, size, ...type, annotations: { [REFERRER_OF]: subject } }
 }

@@ -81,15 +81,15 @@ async function pullOne(
   const options = { wanted: 'all', offline: false, signal } as const
   const manifests = await readImage(reference, { root: descriptor }, options, { ...run.holdings, ...run })
   const [top] = manifests.found
-  if (listed && (top === undefined || top.parsed.kind === 'opaque' || top.parsed.subject?.digest !== subject))
-    return undefined
+  if (top === undefined) throw new TypeError('an image has at least its root')
+  if (listed && (top.parsed.kind === 'opaque' || top.parsed.subject?.digest !== subject)) return undefined
   const plan = planImage(manifests.found, 'all')
   const leaves = await fetchLeaves(reference, plan, run)
   const committed = await commitManifests(plan, manifests.fetched, run)
   const event: ReferenceSet = {
     type: 'ReferenceSet',
     reference: name,
-    descriptor: withSubject(descriptor, subject),
+    descriptor: withSubject(descriptor, subject, top.parsed),
     platforms: [],
     size: plan.size,
     origin: 'pulled',
