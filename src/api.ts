@@ -118,6 +118,8 @@ export interface ExportOptions extends SignalOptions {
   readonly platform?: string
   /** The name in the archive, in place of the reference; for one image. */
   readonly name?: string
+  /** Also what the cache has that refers to the images, in the formats that have a place for it. Default true. */
+  readonly referrers?: boolean
 }
 
 export interface ImportOptions extends SignalOptions {
@@ -136,6 +138,8 @@ export interface CopyOptions extends SignalOptions {
   readonly to: string
   /** Names that stand for other images there get these. */
   readonly force?: boolean
+  /** Also what this cache has that refers to the images. Default true. */
+  readonly referrers?: boolean
 }
 
 export interface HistoryOptions extends SignalOptions {

@@ -129,7 +129,7 @@ class FolderCache implements Cache {
   export(references: string | readonly string[], options: ExportOptions): Promise<ExportReport> {
     const names = typeof references === 'string' ? [references] : references
     return this.#calls.run(options, async (linked) => {
-      const { exportFrom } = await import('./cache/exchanging.js')
+      const { exportFrom } = await import('./cache/exporting.js')
       return await exportFrom(this.#parts, names, linked)
     })
   }

@@ -1,73 +1,17 @@
-/** What carries images out of a cache and into it: archives, folders, other caches. */
-import type { CopyOptions, ExportOptions, ImportOptions } from '../api.js'
-import { HearthError, isHearthError, toFailure } from '../errors.js'
+/** What brings images into a cache: from archives, folders, and another cache. */
+import type { CopyOptions, ImportOptions } from '../api.js'
+import { isHearthError, toFailure } from '../errors.js'
 import type { ImportDeps } from '../exchange/import.js'
-import type { Offer } from '../exchange/offer.js'
+import type { Offer, OfferedImage } from '../exchange/offer.js'
 import type { StoredImage } from '../exchange/plan-export.js'
-import type { ExportReport, FailedSource, ImportedSource, ImportReport } from '../exchange/reports.js'
+import type { FailedSource, ImportedSource, ImportReport } from '../exchange/reports.js'
+import type { ReadContent } from '../inventory/closure.js'
+import type { IndexEntry } from '../log/decide.js'
 import type { Digest } from '../oci/digest.js'
-import { formatReference, parseReference } from '../oci/reference.js'
 import type { CacheParts } from './cache-parts.js'
 import { leasing } from './leasing.js'
 
 type Brought = Omit<ImportedSource, 'source'>
-
-/**
- * Reads index.json and blobs alone, and writes nothing but leases where it may: an export waits for nobody, and a cache that may
- * not be written can be exported.
- */
-export async function exportFrom(
-  parts: CacheParts,
-  references: readonly string[],
-  { output, format = 'oci', platform, name, signal }: ExportOptions,
-): Promise<ExportReport> {
-  const { exportImages } = await import('../exchange/export.js')
-  const { openLayoutFolder, openOutput } = await import('../exchange/fs-output.js')
-  const { hostPlatform, parsePlatform } = await import('../oci/platform.js')
-  const images = await storedImages(parts, references, name)
-  const selected = platform === undefined || platform === 'all' ? platform : parsePlatform(platform)
-  return await leasing(parts, (leases) =>
-    exportImages(
-      { images, format, ...(selected !== undefined && { platform: selected }), ...(signal && { signal }) },
-      {
-        blobs: parts.blobs,
-        ...(leases && { leases }),
-        hostPlatform: hostPlatform(parts.host),
-        openFile: () => openOutput(output),
-        openFolder: () => openLayoutFolder(output),
-      },
-    ),
-  )
-}
-
-/** Each reference once, with the name it gets. @throws HearthError REFERENCE_UNKNOWN, OPTION_INVALID */
-async function storedImages(
-  parts: CacheParts,
-  references: readonly string[],
-  name: string | undefined,
-): Promise<readonly StoredImage[]> {
-  const { findReference } = await import('../inventory/find-reference.js')
-  const { parseIndexFile } = await import('../materialise/image-index.js')
-  const bytes = await parts.index.read()
-  const entries = bytes === undefined ? [] : parseIndexFile(bytes)
-  const roots = new Map(entries.map((entry) => [entry.reference, entry.descriptor]))
-  const digests = new Map([...roots].map(([key, { digest }]) => [key, digest]))
-  const found = [...new Set(references.map((reference) => findReference(reference, digests)))]
-  if (name !== undefined && found.length !== 1) {
-    throw new HearthError('OPTION_INVALID', 'one name is for one image', { option: 'name' })
-  }
-  await (await parts.uses()).touch(found)
-  return found.flatMap((reference) => {
-    const root = roots.get(reference)
-    const given = name === undefined ? nameOf(reference) : formatReference(parseReference(name))
-    return root === undefined ? [] : [{ root, ...(given !== undefined && { name: given }) }]
-  })
-}
-
-/** `@<digest>` stands for an image without a name. */
-function nameOf(reference: string): string | undefined {
-  return reference.startsWith('@') ? undefined : reference
-}
 
 /** Each source for itself, one after the other: a later one finds what an earlier one has brought. */
 export async function importInto(
@@ -96,26 +40,57 @@ export async function importInto(
   return { results }
 }
 
-/** What is shared between the two caches, if the file system lets them, is hashed before it counts in the other one too. */
+/**
+ * What is shared between the two caches, if the file system lets them, is hashed before it counts in the other one too. Until then
+ * leases keep it in this one.
+ */
 export async function copyTo(
   parts: CacheParts,
   references: readonly string[],
-  { to, force, signal }: CopyOptions & { readonly signal: AbortSignal },
+  { to, force, referrers = true, signal }: CopyOptions & { readonly signal: AbortSignal },
 ): Promise<ImportedSource> {
   const { openFolder } = await import('../exchange/fs-source.js')
   const { CacheParts } = await import('./cache-parts.js')
-  const stored = await storedImages(parts, references, undefined)
-  const images = stored.map(({ root, name }) => ({ root, names: name === undefined ? [] : [name] }))
+  const { closureOf, contentReader } = await import('../inventory/closure.js')
+  const { storedImages } = await import('./exporting.js')
+  const read = contentReader(parts.blobs)
+  const { images: stored, entries } = await storedImages(parts, references)
+  const images = await withReferrers(stored, referrers ? entries : [], read)
   const target = new CacheParts({ ...parts.options, path: to }, parts.host)
   try {
-    const bring = (deps: ImportDeps) =>
-      importing({ ...(force && { force }), signal }, deps, () =>
-        openFolder(parts.path, { ...deps, images, link: true }),
-      )
-    return { source: parts.path, ...(await withImportDeps(target, bring)) }
+    return await leasing(parts, async (leases) => {
+      for (const { root } of images) await leases?.lease((await closureOf(root, read, signal)).digests)
+      const bring = (deps: ImportDeps) =>
+        importing({ ...(force && { force }), signal }, deps, () =>
+          openFolder(parts.path, { ...deps, images, link: true }),
+        )
+      return { source: parts.path, ...(await withImportDeps(target, bring)) }
+    })
   } finally {
     await target.close()
   }
+}
+
+/** Images of a cache as another one gets them, with what of the entries refers to them. */
+async function withReferrers(
+  images: readonly StoredImage[],
+  entries: readonly IndexEntry[],
+  read: ReadContent,
+): Promise<readonly OfferedImage[]> {
+  const { findReferrers } = await import('../inventory/referrers.js')
+  const offered = new Map<string, OfferedImage>()
+  for (const { root } of images) {
+    for (const { reference, descriptor, subject } of await findReferrers(root, entries, read)) {
+      offered.set(reference, { root: descriptor, names: namesOf(reference), subject })
+    }
+  }
+  for (const { root, name } of images) offered.set(name ?? `@${root.digest}`, { root, names: namesOf(name) })
+  return [...offered.values()]
+}
+
+/** `@<digest>` stands for an image without a name. */
+function namesOf(name = '@'): readonly string[] {
+  return name.startsWith('@') ? [] : [name]
 }
 
 async function importing(options: ImportOptions, deps: ImportDeps, open: () => Promise<Offer>): Promise<Brought> {

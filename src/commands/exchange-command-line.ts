@@ -18,8 +18,9 @@ export function addExchangeCommands(
     .addOption(new Option('--format <format>', 'what to write (default: oci)').choices(EXPORT_FORMATS))
     .option('--platform <os/arch[/variant]>', 'that one alone, or all; default: what is here of the index')
     .option('--name <name>', 'the name in the archive, in place of the reference')
+    .option('--no-referrers', 'without the signatures, attestations and bills of materials that the cache has of them')
     .addHelpText('after', EXPORT_HELP)
-    .action((references, { outfile, format, platform, name }, command) => {
+    .action((references, { outfile, format, platform, name, referrers }, command) => {
       if (outfile === '-' && command.optsWithGlobals().json) {
         throw new HearthError('USAGE', '--json has no place on standard output beside the archive')
       }
@@ -30,6 +31,7 @@ export function addExchangeCommands(
         ...(format !== undefined && { format }),
         ...(platform !== undefined && { platform }),
         ...(name !== undefined && { name }),
+        ...(referrers ? {} : { referrers }),
       })
     })
   program
@@ -53,5 +55,8 @@ export function addExchangeCommands(
     .argument('<reference...>', 'images in the cache')
     .requiredOption('--to <dir>', 'folder of the other cache; made if it is none')
     .option('--force', 'names that stand for other images there get these')
-    .action((references, options) => found({ verb: 'copy', references, ...options }))
+    .option('--no-referrers', 'without the signatures, attestations and bills of materials that the cache has of them')
+    .action((references, { referrers, ...options }) =>
+      found({ verb: 'copy', references, ...options, ...(referrers ? {} : { referrers }) }),
+    )
 }

@@ -1,7 +1,7 @@
 import type { Cache, ExportOptions, ExportReport } from '../index.js'
 import type { Outcome } from './outcome.js'
 import { table } from './table.js'
-import { count, formatBytes } from './units.js'
+import { count, formatBytes, withReferrers } from './units.js'
 
 /** `hearth export REF...`: writes images to an archive or a folder. */
 export async function exportImages(
@@ -16,13 +16,13 @@ export async function exportImages(
 
 /** A line for each image, and one that sums it up. */
 export function renderExport(report: ExportReport): Outcome {
-  const { images, blobs, bytes } = report
+  const { images, referrers, blobs, bytes } = report
   return {
     kind: 'document',
     document: report,
     lines: [
       ...table(images.map(({ name, digest, platforms }) => [name ?? '-', digest, platforms.join(',') || '-'])),
-      `${count(images.length, 'image')}: ${formatBytes(bytes)} in ${count(blobs, 'blob')} exported`,
+      `${count(images.length, 'image')}${withReferrers(referrers)}: ${formatBytes(bytes)} in ${count(blobs, 'blob')} exported`,
     ],
     problems: [],
     exitCode: 0,

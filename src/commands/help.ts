@@ -18,7 +18,8 @@ Examples:
 
 Results go to standard output, progress and messages to standard error. With --json they are one document:
   pull {results}, warm {results, totals}, warm --dry-run {images, totals},
-  lock {lock, written, changes, failures}, export {format, images, blobs, bytes}, import {results}, copy {images, blobs, bytes},
+  lock {lock, written, changes, failures}, export {format, images, referrers, blobs, bytes}, import {results},
+  copy {images, referrers, blobs, bytes},
   push {results}, ls {references}, inspect {reference, root, totalBytes, presentBytes, referrers},
   rm and clean {removed, kept, removedBlobs, freedBytes},
   gc {dryRun, evicted, removed, removedBlobs, freedBytes, keptBlobs, keptBytes, overBudgetBytes},
@@ -105,6 +106,7 @@ export const EXPORT_HELP = `
   hearth export alpine redis:7 -o images.tar            what is here of both
   hearth export alpine --platform all -o alpine.tar     every platform of the index, or an error that names what is missing
   hearth export alpine --format docker -o - | docker load
+  hearth export alpine --no-referrers -o alpine.tar     for tools that take archives of one manifest alone: podman load
 
 The same images give the same bytes. A blob that is damaged in the cache ends the export, and no file is left.
 `

@@ -2,7 +2,7 @@ import type { Cache, FailedSource, ImportedSource, ImportOptions, ImportReport }
 import { failureLine } from './failure.js'
 import { type DocumentOutcome, exitCodeOf } from './outcome.js'
 import { table } from './table.js'
-import { count, formatBytes } from './units.js'
+import { count, formatBytes, withReferrers } from './units.js'
 
 /** `hearth import SOURCE...`: brings images from archives and layouts into the cache. */
 export async function importImages(
@@ -29,7 +29,7 @@ export function renderImport(report: ImportReport): DocumentOutcome {
 /** The images of all sources, and a line that sums them up. */
 export function linesOf(sources: readonly ImportedSource[], done = 'imported'): readonly string[] {
   const images = sources.flatMap((source) => source.images)
-  const sum = (what: 'blobs' | 'bytes') => sources.reduce((total, source) => total + source[what], 0)
+  const sum = (what: 'blobs' | 'bytes' | 'referrers') => sources.reduce((total, source) => total + source[what], 0)
   return [
     ...table(
       images.map(({ reference, digest, platforms, size, changed }) => {
@@ -37,6 +37,6 @@ export function linesOf(sources: readonly ImportedSource[], done = 'imported'): 
       }),
       [3],
     ),
-    `${count(images.length, 'image')}: ${formatBytes(sum('bytes'))} in ${count(sum('blobs'), 'blob')} ${done}`,
+    `${count(images.length, 'image')}${withReferrers(sum('referrers'))}: ${formatBytes(sum('bytes'))} in ${count(sum('blobs'), 'blob')} ${done}`,
   ]
 }

@@ -36,6 +36,7 @@ export type Invocation =
       readonly format?: ExportFormat
       readonly platform?: string
       readonly name?: string
+      readonly referrers?: boolean
     }
   | {
       readonly verb: 'push'
@@ -54,7 +55,13 @@ export type Invocation =
       readonly force?: boolean
       readonly compress?: boolean
     }
-  | { readonly verb: 'copy'; readonly references: readonly string[]; readonly to: string; readonly force?: boolean }
+  | {
+      readonly verb: 'copy'
+      readonly references: readonly string[]
+      readonly to: string
+      readonly force?: boolean
+      readonly referrers?: boolean
+    }
   | { readonly verb: 'ls'; readonly at?: Moment }
   | { readonly verb: 'inspect'; readonly reference: string }
   | {

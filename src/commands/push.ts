@@ -2,7 +2,7 @@ import type { Cache, PushedImage, PushOptions, PushReport } from '../index.js'
 import { failureLine } from './failure.js'
 import { type DocumentOutcome, exitCodeOf } from './outcome.js'
 import { table } from './table.js'
-import { count, formatBytes } from './units.js'
+import { count, formatBytes, withReferrers } from './units.js'
 
 /** `hearth push REF...`: puts images of the cache into their registries. */
 export async function push(
@@ -28,13 +28,9 @@ export function renderPush(report: PushReport): DocumentOutcome {
 
 function rowsOf({ remote, digest, tags, changed, referrers, ...sent }: PushedImage): string[][] {
   return [
-    [remote, digest, (changed ? sentText(sent) : 'up to date') + withText(referrers)],
+    [remote, digest, (changed ? sentText(sent) : 'up to date') + withReferrers(referrers)],
     ...tags.map((tag) => [tag, '', '']),
   ]
-}
-
-function withText(referrers: number): string {
-  return referrers === 0 ? '' : `, with ${count(referrers, 'referrer')}`
 }
 
 /** `3 blobs sent (1.2 MiB), 2 mounted, 1 there already`. */

@@ -29,6 +29,11 @@ export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`
 }
 
+/** `, with 2 referrers`; nothing for none. */
+export function withReferrers(referrers: number): string {
+  return referrers === 0 ? '' : `, with ${count(referrers, 'referrer')}`
+}
+
 function pad(number: number): string {
   return String(number).padStart(2, '0')
 }

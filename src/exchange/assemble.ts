@@ -1,6 +1,6 @@
 import type { BlobStore } from '../blobs/blob-store.js'
 import { fromFailure, HearthError } from '../errors.js'
-import { contentReader, walkImage } from '../inventory/closure.js'
+import { contentReader, type ReadContent, walkImage } from '../inventory/closure.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
 import { type ImagePlan, leavesOf, type PlannedManifest, planImage } from '../pull/plan.js'
@@ -20,7 +20,7 @@ export interface AssembleDeps {
  */
 export async function assemble({ root }: OfferedImage, offer: Offer, deps: AssembleDeps): Promise<ImagePlan> {
   const found: PlannedManifest[] = []
-  const read = contentReader({ read: (digest, options) => readEither(digest, options, offer, deps) })
+  const read = offeredContent(offer, deps)
   for await (const { kind, descriptor, content } of walkImage(root, read, deps.signal && { signal: deps.signal })) {
     if (kind === 'config' || kind === 'layer') continue
     if (content?.state === 'damaged') throw fromFailure(content.failure)
@@ -32,6 +32,14 @@ export async function assemble({ root }: OfferedImage, offer: Offer, deps: Assem
     else if (isRoot) throw lacks(root.digest, 'manifest')
   }
   return planned(found)
+}
+
+/** Reads manifests of the source, and those of the cache that it has not. */
+export function offeredContent(offer: Offer, { blobs }: Pick<AssembleDeps, 'blobs'>): ReadContent {
+  return contentReader({
+    read: async (digest, options) =>
+      (await offer.size(digest)) === undefined ? await blobs.read(digest, options) : await offer.read(digest, options),
+  })
 }
 
 function planned(found: readonly PlannedManifest[]): ImagePlan {
@@ -62,17 +70,6 @@ async function isThere({ digest, size }: Descriptor, offer: Offer, deps: Assembl
   if (actual === size) return true
   const message = `${digest} has ${actual} bytes, and its manifest says ${size}`
   throw new HearthError('SIZE_MISMATCH', message, { digest, expected: size, actual })
-}
-
-async function readEither(
-  digest: Digest,
-  options: { readonly maxBytes: number },
-  offer: Offer,
-  { blobs }: AssembleDeps,
-): Promise<Uint8Array> {
-  return (await offer.size(digest)) === undefined
-    ? await blobs.read(digest, options)
-    : await offer.read(digest, options)
 }
 
 function lacks(digest: Digest, what: string): HearthError {

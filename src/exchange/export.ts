@@ -4,10 +4,13 @@
  */
 import type { BlobStore, Leases } from '../blobs/blob-store.js'
 import { HearthError } from '../errors.js'
+import { contentReader } from '../inventory/closure.js'
+import type { IndexEntry } from '../log/decide.js'
 import { isIndexType } from '../oci/media-type.js'
 import type { Platform } from '../oci/platform.js'
 import { blobReader } from './blob-reader.js'
 import type { ByteSink } from './bytes.js'
+import { planReferrers } from './export-referrers.js'
 import type { BlobReader, ExportedImage, ExportFormat } from './exported-image.js'
 import { flatten } from './flatten.js'
 import { type LayoutTarget, writeDockerArchive, writeLayout } from './layout-files.js'
@@ -21,6 +24,8 @@ export interface ExportRequest {
   readonly format: ExportFormat
   /** Default: what is there; for formats of single platforms, that of this machine. */
   readonly platform?: 'all' | Platform
+  /** The name that the one image gets: it is in `images` already, and those of what refers to it follow. */
+  readonly name?: string
   readonly signal?: AbortSignal
 }
 
@@ -34,6 +39,8 @@ export interface ExportDeps {
   readonly blobs: Pick<BlobStore, 'read' | 'stat' | 'stream'>
   /** As of `PlanExportDeps`. */
   readonly leases?: Pick<Leases, 'lease'>
+  /** What index.json names; what of it refers to the images goes along, where the format has a place for it. */
+  readonly entries?: readonly IndexEntry[]
   readonly hostPlatform: Platform
   /** Asked for once everything is known to be there. */
   openFile(): Promise<ByteSink & PendingOutput>
@@ -46,26 +53,29 @@ export interface ExportDeps {
  * @throws HearthError as planExport and the output; OPTION_INVALID when the format cannot hold what was asked for.
  */
 export async function exportImages(request: ExportRequest, deps: ExportDeps): Promise<ExportReport> {
-  const { format, signal } = request
+  const { format, name, signal } = request
   checkRequest(request)
+  const planning = { ...deps, ...(signal && { signal }) }
   const images: ExportedImage[] = []
   for (const image of request.images) {
     const selection = selectionOf(image, request, deps.hostPlatform)
-    images.push(await planExport(image, selection, { ...deps, ...(signal && { signal }) }))
+    images.push(await planExport(image, selection, planning))
   }
+  const entries = holdsOnePlatform(format) ? [] : (deps.entries ?? [])
+  const referrers = await planReferrers(images, name, { ...planning, entries, read: contentReader(deps.blobs) })
+  const all = [...images, ...referrers]
   const reader = blobReader(deps.blobs, signal)
   if (format === 'oci-dir') {
-    await finishing(await deps.openFolder(), (folder) => writeLayout(images, reader, folder))
+    await finishing(await deps.openFolder(), (folder) => writeLayout(all, reader, folder))
   } else {
-    const write = archiveWriter(format, images)
+    const write = archiveWriter(format, all)
     await finishing(await deps.openFile(), (sink) => write(reader, sink))
   }
-  return reportOf(images, format)
+  return reportOf(images, referrers, format)
 }
 
 function checkRequest({ images, format, platform }: ExportRequest): void {
-  const holdsOne = format === 'docker' || format === 'filesystem'
-  if (holdsOne && platform === 'all') {
+  if (holdsOnePlatform(format) && platform === 'all') {
     throw new HearthError('OPTION_INVALID', `${format} holds images of one platform, not all`, { option: 'platform' })
   }
   if (format === 'filesystem' && images.length > 1) {
@@ -75,8 +85,12 @@ function checkRequest({ images, format, platform }: ExportRequest): void {
 
 function selectionOf({ root }: StoredImage, { format, platform }: ExportRequest, host: Platform): Selection {
   if (platform !== undefined) return platform
-  const holdsOne = format === 'docker' || format === 'filesystem'
-  return holdsOne && isIndexType(root.mediaType) ? host : 'present'
+  return holdsOnePlatform(format) && isIndexType(root.mediaType) ? host : 'present'
+}
+
+/** Docker and a file system know of no index, nor of what refers to images. */
+function holdsOnePlatform(format: ExportFormat): boolean {
+  return format === 'docker' || format === 'filesystem'
 }
 
 async function finishing<T extends PendingOutput>(output: T, write: (output: T) => Promise<void>): Promise<void> {
@@ -127,8 +141,14 @@ async function inTar(sink: ByteSink, write: (target: LayoutTarget) => Promise<vo
   await tar.finish()
 }
 
-function reportOf(images: readonly ExportedImage[], format: ExportFormat): ExportReport {
-  const blobs = new Map(images.flatMap((image) => image.blobs).map(({ digest, size }) => [digest, size]))
+function reportOf(
+  images: readonly ExportedImage[],
+  referrers: readonly ExportedImage[],
+  format: ExportFormat,
+): ExportReport {
+  const blobs = new Map(
+    [...images, ...referrers].flatMap((image) => image.blobs).map(({ digest, size }) => [digest, size]),
+  )
   return {
     format,
     images: images.map(({ name, root, platforms }) => ({
@@ -136,6 +156,7 @@ function reportOf(images: readonly ExportedImage[], format: ExportFormat): Expor
       digest: root.digest,
       platforms,
     })),
+    referrers: referrers.length,
     blobs: blobs.size,
     bytes: [...blobs.values()].reduce((sum, size) => sum + size, 0),
   }

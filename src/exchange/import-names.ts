@@ -2,8 +2,10 @@ import { HearthError } from '../errors.js'
 import type { Digest } from '../oci/digest.js'
 import { quote } from '../oci/quote.js'
 import { formatReference, isTag, parseReference, repositoryName } from '../oci/reference.js'
+import { cosignTagOf } from '../oci/referrer.js'
 import { archiveInvalid } from './archive-error.js'
 import type { OfferedImage } from './offer.js'
+import type { SortedOffer } from './sort-offered.js'
 
 export interface NamingOptions {
   /** In place of whatever the source calls it; for one image. */
@@ -31,6 +33,34 @@ export function nameImages(images: readonly OfferedImage[], options: NamingOptio
     for (const text of names) add(named, canonical(text, digest), image)
   }
   return named
+}
+
+/**
+ * Pure. The same for all that a source offers. What refers to its images needs no name; cosign's are called by their tags, beside
+ * their image whatever that is called here.
+ * @throws HearthError as nameImages.
+ */
+export function nameOffered(
+  { images, referrers }: SortedOffer,
+  options: NamingOptions,
+): ReadonlyMap<string, OfferedImage> {
+  const named = new Map(nameImages(images, options))
+  for (const [image, subject] of referrers) {
+    const { digest } = image.root
+    if (image.names.length === 0) add(named, `@${digest}`, image)
+    for (const name of referrerNames(image, subject, options)) add(named, canonical(name, digest), image)
+  }
+  return named
+}
+
+function referrerNames(image: OfferedImage, subject: Digest, { name, prefix }: NamingOptions): readonly string[] {
+  if (image.names.length === 0) return []
+  if (name === undefined) return namesOf(image, prefix)
+  const repository = repositoryName(parseReference(name))
+  return image.names.map((own) => {
+    const tag = cosignTagOf(own, subject)
+    return tag === undefined ? own : `${repository}:${tag}`
+  })
 }
 
 function namesOf({ names, root }: OfferedImage, prefix: string | undefined): readonly string[] {

@@ -5,18 +5,18 @@
 import type { BlobStore, Leases, ReadyIngest } from '../blobs/blob-store.js'
 import type { Staging } from '../blobs/staging.js'
 import { HearthError } from '../errors.js'
-import type { BlobRecord, EventLog, HeldLog, ReferenceRecord } from '../log/event-log.js'
-import type { ReferenceSet } from '../log/events.js'
+import type { BlobRecord, EventLog } from '../log/event-log.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
 import { isSound } from '../pull/holdings.js'
 import type { ImagePlan } from '../pull/plan.js'
-import { plainPlatforms } from '../pull/platforms.js'
 import type { Recorder } from '../pull/recorder.js'
-import { assemble } from './assemble.js'
-import { type NamingOptions, nameImages } from './import-names.js'
+import { assemble, offeredContent } from './assemble.js'
+import { type NamingOptions, nameOffered } from './import-names.js'
+import { recordImages, refuseOther } from './import-record.js'
 import type { Offer, OfferedImage } from './offer.js'
-import type { ImportedImage, ImportedSource } from './reports.js'
+import type { ImportedSource } from './reports.js'
+import { sortOffered } from './sort-offered.js'
 
 export interface ImportOptions extends NamingOptions {
   /** Names that stand for other images get these instead. */
@@ -37,27 +37,29 @@ export interface ImportDeps {
 
 /**
  * All images of an offer, or none.
- * @throws HearthError REFERENCE_EXISTS when a name stands for another image; as nameImages and assemble; ABORTED.
+ * @throws HearthError REFERENCE_EXISTS when a name stands for another image; as nameOffered and assemble; ABORTED.
  */
 export async function importOffer(
   offer: Offer,
   options: ImportOptions,
   deps: ImportDeps,
 ): Promise<Omit<ImportedSource, 'source'>> {
-  const named = nameImages(offer.images, options)
+  const { signal } = options
+  const sorted = await sortOffered(offer.images, offeredContent(offer, deps), signal)
+  const named = nameOffered(sorted, options)
   const plans = new Map<OfferedImage, ImagePlan>()
   for (const image of new Set(named.values())) {
-    plans.set(image, await assemble(image, offer, { ...deps, ...(options.signal && { signal: options.signal }) }))
+    plans.set(image, await assemble(image, offer, { ...deps, ...(signal && { signal }) }))
   }
   await refuseTaken(named, options, deps)
   const staged = await stageMissing([...plans.values()], offer, deps)
   // The last moment to stop: from here on, the images come in.
-  if (options.signal?.aborted) throw new HearthError('ABORTED', 'stopped on request')
+  if (signal?.aborted) throw new HearthError('ABORTED', 'stopped on request')
   await commit([...plans.values()], staged, deps)
-  const images = await record(named, plans, options, deps)
+  const images = await recordImages(named, { plans, referrers: sorted.referrers }, options, deps)
   await deps.recorder.flush()
   const bytes = [...staged.values()].reduce((sum, size) => sum + size, 0)
-  return { ok: true, images, blobs: staged.size, bytes }
+  return { ok: true, images, referrers: sorted.referrers.size, blobs: staged.size, bytes }
 }
 
 /** Early, so that nothing is written for an import that must not happen. Recording asks again. */
@@ -73,13 +75,6 @@ async function refuseTaken(
     },
     { ...(signal && { signal }) },
   )
-}
-
-function refuseOther(reference: string, before: ReferenceRecord | undefined, { digest }: Descriptor): void {
-  if (before === undefined || before.descriptor.digest === digest) return
-  const expected = before.descriptor.digest
-  const message = `${reference} stands for ${expected} here, and would get ${digest}; --force replaces it`
-  throw new HearthError('REFERENCE_EXISTS', message, { reference, expected, actual: digest })
 }
 
 /**
@@ -127,82 +122,6 @@ async function commit(
   }
   await commitAll(distinct(plans.flatMap(({ leaves }) => leaves)))
   await commitAll(distinct(plans.flatMap(({ manifests }) => manifests.map(({ descriptor }) => descriptor))))
-}
-
-/** All names in one batch: either all of them are true, or none. */
-async function record(
-  named: ReadonlyMap<string, OfferedImage>,
-  plans: ReadonlyMap<OfferedImage, ImagePlan>,
-  { force = false }: ImportOptions,
-  deps: ImportDeps,
-): Promise<readonly ImportedImage[]> {
-  const described = new Map<OfferedImage, Description>()
-  for (const [image, plan] of plans) described.set(image, await describe(image, plan, deps.blobs))
-  let images: readonly ImportedImage[] = []
-  await deps.recorder.record(async (held) => {
-    const decided = await decide(named, described, force, held)
-    images = decided.map(({ event, changed }) => {
-      const { reference, descriptor, platforms, size = 0 } = event
-      return { reference, digest: descriptor.digest, platforms, size, changed }
-    })
-    return decided.filter(({ isNew }) => isNew).map(({ event }) => event)
-  })
-  return images
-}
-
-type Description = Omit<ReferenceSet, 'type' | 'reference'>
-
-interface Decided {
-  readonly event: ReferenceSet
-  readonly changed: boolean
-  /** Says something that the log does not say yet. */
-  readonly isNew: boolean
-}
-
-async function decide(
-  named: ReadonlyMap<string, OfferedImage>,
-  described: ReadonlyMap<OfferedImage, Description>,
-  force: boolean,
-  held: HeldLog,
-): Promise<readonly Decided[]> {
-  const decided: Decided[] = []
-  for (const [reference, image] of named) {
-    const before = await held.reference(reference)
-    if (!force) refuseOther(reference, before, image.root)
-    const found = described.get(image)
-    if (found === undefined) throw new TypeError('every image was described')
-    const event = { type: 'ReferenceSet', reference, ...found } as const
-    if (before?.descriptor.digest !== image.root.digest) decided.push({ event, changed: true, isNew: true })
-    else decided.push({ event: withKnown(event, before), changed: false, isNew: addsTo(before, event) })
-  }
-  return decided
-}
-
-/** The same root: what the log calls complete stays so. */
-function withKnown(event: ReferenceSet, before: ReferenceRecord): ReferenceSet {
-  const manifests = { ...before.manifests, ...event.manifests }
-  return {
-    ...event,
-    descriptor: before.descriptor,
-    platforms: [...new Set([...before.platforms, ...event.platforms])].sort(),
-    ...(Object.keys(manifests).length > 0 && { manifests }),
-    size: Math.max(before.size ?? 0, event.size ?? 0),
-  }
-}
-
-function addsTo(before: ReferenceRecord, { platforms, size = 0 }: ReferenceSet): boolean {
-  return platforms.some((platform) => !before.platforms.includes(platform)) || size > (before.size ?? 0)
-}
-
-async function describe({ root }: OfferedImage, plan: ImagePlan, blobs: BlobStore): Promise<Description> {
-  const indexed = plan.platforms.size > 0
-  return {
-    descriptor: root,
-    platforms: indexed ? [...plan.platforms.keys()].sort() : await plainPlatforms(plan, blobs),
-    ...(indexed && { manifests: Object.fromEntries([...plan.platforms].sort(([a], [b]) => (a < b ? -1 : 1))) }),
-    size: plan.size,
-    origin: 'imported',
-  }
 }
 
 function blobsOf({ leaves, manifests }: ImagePlan): readonly Descriptor[] {

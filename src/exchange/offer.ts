@@ -6,6 +6,8 @@ import type { Digest } from '../oci/digest.js'
 export interface OfferedImage {
   readonly root: Descriptor
   readonly names: readonly string[]
+  /** What it says to refer to, if it is none of the images that stand for themselves. */
+  readonly subject?: Digest
 }
 
 /** What a source has. */

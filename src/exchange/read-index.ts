@@ -2,14 +2,31 @@ import { isHearthError } from '../errors.js'
 import { parseOciLayout } from '../materialise/format.js'
 import { isPlatformEntry } from '../materialise/platform-entries.js'
 import { type Descriptor, parseDescriptor } from '../oci/descriptor.js'
-import { CONTAINERD_IMAGE_NAME, CONTENT_SIZE, PINNED, PLATFORM_OF, PLATFORMS, REF_NAME } from '../oci/image-layout.js'
+import {
+  CONTAINERD_IMAGE_NAME,
+  CONTENT_SIZE,
+  PINNED,
+  PLATFORM_OF,
+  PLATFORMS,
+  REF_NAME,
+  REFERRER_OF,
+} from '../oci/image-layout.js'
 import { quote } from '../oci/quote.js'
+import { cosignTagOf, subjectOf } from '../oci/referrer.js'
 import { parseStrictJson } from '../oci/strict-json.js'
 import { archiveInvalid } from './archive-error.js'
 import type { OfferedImage } from './offer.js'
 
 /** What index.json says about an entry anew each time. */
-const OWN: readonly string[] = [REF_NAME, CONTAINERD_IMAGE_NAME, PLATFORMS, CONTENT_SIZE, PINNED, PLATFORM_OF]
+const OWN: readonly string[] = [
+  REF_NAME,
+  CONTAINERD_IMAGE_NAME,
+  PLATFORMS,
+  CONTENT_SIZE,
+  PINNED,
+  PLATFORM_OF,
+  REFERRER_OF,
+]
 const MAX_ENTRIES = 100_000
 
 /**
@@ -41,13 +58,18 @@ function parseEntries(value: unknown): readonly OfferedImage[] {
 }
 
 /** Undefined for an entry that hearth has derived from another one. */
-function parseEntry({ annotations = {}, ...bare }: Descriptor): OfferedImage | undefined {
+function parseEntry(entry: Descriptor): OfferedImage | undefined {
+  const { annotations = {}, ...bare } = entry
   if (isPlatformEntry(annotations)) return undefined
   // containerd's name is the full one where the other is a tag alone, as Docker writes it.
   const name = annotations[CONTAINERD_IMAGE_NAME] || annotations[REF_NAME] || ''
   const foreign = Object.entries(annotations).filter(([key]) => !OWN.includes(key))
   const root = { ...bare, ...(foreign.length > 0 && { annotations: Object.fromEntries(foreign) }) }
-  return { root, names: name === '' || name.startsWith('@') ? [] : [name] }
+  const names = name === '' || name.startsWith('@') ? [] : [name]
+  const subject = subjectOf(entry)
+  // What has no name says itself what it refers to, and a name stands for itself, unless cosign gave it.
+  const refers = subject !== undefined && cosignTagOf(name, subject) !== undefined
+  return { root, names, ...(refers && { subject }) }
 }
 
 function refuseTwoMeanings(images: readonly OfferedImage[]): void {

@@ -11,6 +11,8 @@ export interface ExportReport {
     readonly digest: Digest
     readonly platforms: readonly string[]
   }[]
+  /** How many of what refers to the images went along. */
+  readonly referrers: number
   /** Distinct ones, and their bytes. */
   readonly blobs: number
   readonly bytes: number
@@ -35,6 +37,8 @@ export interface ImportedSource {
   /** As the user wrote it; for a copy, the folder of the cache. */
   readonly source: string
   readonly images: readonly ImportedImage[]
+  /** How many of what refers to the images came along. */
+  readonly referrers: number
   /** Written to the cache; what it had already is not counted. */
   readonly blobs: number
   readonly bytes: number

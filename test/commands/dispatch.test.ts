@@ -43,10 +43,10 @@ function aCache(): Cache & { readonly calls: unknown[][] } {
     planWarm: (...call) => answer({ images: [], totals: NO_PLAN }, 'planWarm', ...call),
     lock: (...call) =>
       answer({ lock: { version: 1, images: {} }, text: '', changes: [], failures: [] }, 'lock', ...call),
-    export: (...call) => answer({ format: 'oci', images: [], blobs: 0, bytes: 0 }, 'export', ...call),
+    export: (...call) => answer({ format: 'oci', images: [], referrers: 0, blobs: 0, bytes: 0 }, 'export', ...call),
     push: (...call) => answer({ results: [] }, 'push', ...call),
     import: (...call) => answer({ results: [] }, 'import', ...call),
-    copy: (...call) => answer({ ok: true, source: 's', images: [], blobs: 0, bytes: 0 }, 'copy', ...call),
+    copy: (...call) => answer({ ok: true, source: 's', images: [], referrers: 0, blobs: 0, bytes: 0 }, 'copy', ...call),
     list: (...call) => answer([], 'list', ...call),
     inspect: (...call) =>
       answer({ reference: 'a', root, totalBytes: 0, presentBytes: 0, referrers: [] }, 'inspect', ...call),

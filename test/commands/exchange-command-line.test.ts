@@ -23,12 +23,13 @@ describe('the words of export', () => {
   it('are references and where they go', () => {
     const plain = { verb: 'export', references: ['a', 'b'], output: 'x.tar' }
     assert.deepEqual(invocationOf('export', 'a', 'b', '-o', 'x.tar'), plain)
-    const words = ['--outfile', 'x.tar', '--format', 'docker', '--platform', 'arm64', '--name', 'n']
+    const words = ['--outfile', 'x.tar', '--format', 'docker', '--platform', 'arm64', '--name', 'n', '--no-referrers']
     assert.deepEqual(invocationOf('export', 'a', 'b', ...words), {
       ...plain,
       format: 'docker',
       platform: 'arm64',
       name: 'n',
+      referrers: false,
     })
     refused('export', 'a')
     refused('export', '-o', 'x.tar')
@@ -58,6 +59,14 @@ describe('the words of import and copy', () => {
 
   it('are references and the other cache', () => {
     assert.deepEqual(invocationOf('copy', 'a', '--to', 'd'), { verb: 'copy', references: ['a'], to: 'd' })
+    const words = ['copy', 'a', '--to', 'd', '--no-referrers', '--force']
+    assert.deepEqual(invocationOf(...words), {
+      verb: 'copy',
+      references: ['a'],
+      to: 'd',
+      force: true,
+      referrers: false,
+    })
     refused('copy', 'a')
     refused('copy', '--to', 'd')
   })
