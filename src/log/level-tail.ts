@@ -1,6 +1,6 @@
 import type { Head, Recorded } from './events.js'
 import type { Database } from './level-database.js'
-import { recordKey, type Summary } from './level-format.js'
+import { recordKey, type Summary, tableRange } from './level-format.js'
 import { checkFollows, headOf, logCorrupt } from './record.js'
 import { decodeRecord } from './upcast.js'
 
@@ -9,7 +9,7 @@ import { decodeRecord } from './upcast.js'
  * a cut tail takes its heads along, since both stand in one batch; whatever else is missing or changed is damage.
  */
 const TAIL = 1000
-const ALL = { gt: '!records!', lt: '!records"' } as const
+const ALL = tableRange('records')
 
 /**
  * Checks that the log ends in `head` and that its last records chain. With `seen`, the head that this process verified
@@ -61,7 +61,7 @@ export async function readRecords(
   if (after >= head.position) return []
   let last = after === base.position ? base : headOf(await readRecord(database, after))
   const records: StoredRecord[] = []
-  for (const text of await database.values({ gt: recordKey(after), lt: ALL.lt, limit }).all()) {
+  for (const text of await database.values({ ...ALL, gt: recordKey(after), limit }).all()) {
     const recorded = decodeRecord(text)
     checkFollows(recorded, last)
     last = headOf(recorded)

@@ -103,27 +103,32 @@ export function parseIndex(bytes: Uint8Array): IndexContent {
   return { entries: [...entries.values()], ...(head && { head }) }
 }
 
-function renderEntry({ reference, descriptor, platforms, size, pinned }: IndexEntry): Descriptor {
-  const { mediaType, digest, size: bytes, platform, artifactType } = descriptor
-  const named = reference.startsWith(UNNAMED)
-    ? {}
-    : { [CONTAINERD_IMAGE_NAME]: reference, ...descriptor.annotations, [REF_NAME]: reference }
-  const annotations: Annotations = {
-    ...descriptor.annotations,
-    ...named,
-    ...(platforms.length > 0 && { [PLATFORMS]: platforms.join() }),
-    ...(size !== undefined && { [CONTENT_SIZE]: `${size}` }),
-    ...(pinned && { [PINNED]: 'true' }),
-  }
-  const sorted = Object.entries(annotations).sort(([a], [b]) => (a < b ? -1 : 1))
+function renderEntry(entry: IndexEntry): Descriptor {
+  const { mediaType, digest, size, platform, artifactType } = entry.descriptor
+  const annotations = renderAnnotations(entry)
   return {
     mediaType,
     digest,
-    size: bytes,
+    size,
     ...(platform && { platform }),
     ...(artifactType !== undefined && { artifactType }),
-    ...(sorted.length > 0 && { annotations: Object.fromEntries(sorted) }),
+    ...(Object.keys(annotations).length > 0 && { annotations }),
   }
+}
+
+/** Sorted by name. Ours are put down in that order, because most entries have no others, and there are thousands of them. */
+function renderAnnotations({ reference, descriptor, platforms, size, pinned }: IndexEntry): Annotations {
+  const { annotations: theirs } = descriptor
+  const ours: Record<string, string> = {}
+  if (pinned) ours[PINNED] = 'true'
+  if (platforms.length > 0) ours[PLATFORMS] = platforms.join()
+  if (size !== undefined) ours[CONTENT_SIZE] = `${size}`
+  if (!reference.startsWith(UNNAMED)) {
+    ours[CONTAINERD_IMAGE_NAME] = theirs?.[CONTAINERD_IMAGE_NAME] ?? reference
+    ours[REF_NAME] = reference
+  }
+  if (theirs === undefined) return ours
+  return Object.fromEntries(Object.entries({ ...theirs, ...ours }).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 /** Before it is parsed: half of a large index.json are such entries, and nothing in them is used. */
