@@ -12,7 +12,7 @@ import { decodeWriteAheadLog } from './level-wal.js'
 const DESCRIPTORS = 8
 
 /**
- * The write-ahead logs as they are before LevelDB opens them. It takes one that it cannot open or read for empty, and
+ * The write-ahead logs, oldest first, as they are before LevelDB opens them. It takes one that it cannot open or read for empty, and
  * removes it: one moment without a free descriptor, or one bad read, and acknowledged events are gone. So they are read
  * here first, which leaves them in memory, while as many descriptors are open as LevelDB is going to need.
  * @throws HearthError STORE_FAILED when they cannot be read; nothing was touched then.
@@ -21,7 +21,7 @@ export async function readWriteAheadLogs(folder: string): Promise<readonly Buffe
   const spare: number[] = []
   try {
     while (spare.length < DESCRIPTORS) spare.push(openSync(folder, 'r'))
-    const names = (await readdir(folder)).filter((name) => name.endsWith('.log')).sort()
+    const names = (await readdir(folder)).filter((name) => name.endsWith('.log')).sort(byNumber)
     return await Promise.all(names.map((name) => readFile(join(folder, name))))
   } catch (error) {
     throw storeFailure(error, `read the log in ${folder}`)
@@ -50,6 +50,11 @@ export async function restoreLost(database: Database, logs: readonly Buffer[]): 
 async function isReadToItsEnd(database: Database, newest: Buffer | undefined): Promise<boolean> {
   const found = (await database.get(HIGHEST_KEY)) as string | undefined
   return found !== undefined && newest?.subarray(-found.length).equals(Buffer.from(found)) === true
+}
+
+/** LevelDB pads its numbers to six digits, and goes on above them. */
+function byNumber(a: string, b: string): number {
+  return Number.parseInt(a, 10) - Number.parseInt(b, 10)
 }
 
 /** Undefined for what is damaged, or from a newer hearth: the checks that follow know what to say about it. */

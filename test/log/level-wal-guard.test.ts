@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdir, rename } from 'node:fs/promises'
+import { readdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { openDatabase } from '../../src/log/level-database.js'
@@ -8,6 +8,7 @@ import { readWriteAheadLogs, restoreLost } from '../../src/log/level-wal-guard.j
 import { LOG_FOLDER } from '../../src/oci/image-layout.js'
 import { aLogFolder, withLevelLog } from '../support/a-level-log.js'
 import { blobCommitted, readAll } from '../support/a-log.js'
+import { tempDir } from '../support/temp-dir.js'
 
 describe("LevelDB's write-ahead log, read without LevelDB", () => {
   it('holds every operation of each batch, also of one that spans blocks', async () => {
@@ -27,6 +28,12 @@ describe("LevelDB's write-ahead log, read without LevelDB", () => {
     assert.deepEqual(decodeWriteAheadLog(Buffer.alloc(40_000)), [])
   })
 
+  it('comes oldest first, also when LevelDB has counted beyond six digits', async () => {
+    const folder = await tempDir()
+    for (const name of ['1000000', '999999', '000001']) await writeFile(join(folder, `${name}.log`), name)
+    assert.deepEqual((await readWriteAheadLogs(folder)).map(String), ['000001', '999999', '1000000'])
+  })
+
   it('is written anew when LevelDB took it for empty', async () => {
     const { root, folder, records } = await aLogWith(3)
     const logs = await readWriteAheadLogs(folder)
@@ -34,7 +41,7 @@ describe("LevelDB's write-ahead log, read without LevelDB", () => {
       if (name.endsWith('.log')) await rename(join(folder, name), join(root, name))
     }
     const database = await openDatabase(root)
-    await restoreLost(database, logs)
+    await restoreLost(database, [...logs, Buffer.alloc(0)])
     await restoreLost(database, logs)
     await database.close()
     assert.equal((await withLevelLog(root, (log) => readAll(log.read(0)))).length, records)
