@@ -8,9 +8,11 @@ import type { Cache } from '../../src/api.js'
 import { openCache } from '../../src/cache.js'
 import type { ErrorCode } from '../../src/errors.js'
 import { encodeHeader } from '../../src/exchange/tar-writer.js'
+import type { Descriptor } from '../../src/oci/descriptor.js'
 import { digestBytes } from '../../src/oci/hasher.js'
-import { blobPath, OCI_LAYOUT_BYTES } from '../../src/oci/image-layout.js'
+import { blobPath, OCI_LAYOUT_BYTES, REFERRER_OF } from '../../src/oci/image-layout.js'
 import { DOCKER_INDEX, OCI_INDEX, OCI_MANIFEST } from '../../src/oci/media-type.js'
+import { referrersTag } from '../../src/oci/referrer.js'
 import { aRawImage, documentOf } from '../support/a-raw-image.js'
 import {
   type ArchiveEntry,
@@ -22,6 +24,7 @@ import {
   namedRoot,
   ociEntries,
 } from '../support/an-archive.js'
+import { anArtifact } from '../support/an-artifact.js'
 import { anImage } from '../support/an-image.js'
 import { tarHeader } from '../support/tar.js'
 import { tempDir } from '../support/temp-dir.js'
@@ -280,6 +283,38 @@ const NAMES: readonly Case[] = [
   ],
 ]
 
+const sbom = await anArtifact({ subject: image.root, blobs: [{ bytes: Buffer.from('sbom'), mediaType: 'text/spdx' }] })
+const lonely = await anArtifact({ subject: absent.root })
+const withReferrer = (entry: object, ...more: ArchiveEntry[]) =>
+  withIndex(indexOf([namedRoot(image.root, NAME), entry]), ...more)
+const claiming = (root: Descriptor, subject = image.root.digest) => ({
+  ...root,
+  annotations: { [REFERRER_OF]: subject },
+})
+
+const REFERRERS: readonly Case[] = [
+  [
+    'one that lacks what belongs to it',
+    'BLOB_UNKNOWN',
+    () => withReferrer(sbom.root, ...blobEntries(sbom).filter(([, bytes]) => `${bytes}` !== 'sbom')),
+  ],
+  ['one that is not there', 'OPTION_INVALID', () => withReferrer(sbom.root)],
+  ['one of an image that is not there', 'OPTION_INVALID', () => withReferrer(lonely.root, ...blobEntries(lonely))],
+  [
+    'an image without a name, which claims to be one',
+    'OPTION_INVALID',
+    () => withReferrer(claiming(other.root), ...blobEntries(other)),
+  ],
+  [
+    'a name of cosign’s that is none',
+    'REFERENCE_INVALID',
+    () => {
+      const name = `../x:${referrersTag(image.root.digest)}.sig`
+      return withReferrer(namedRoot(claiming(other.root), name), ...blobEntries(other))
+    },
+  ],
+]
+
 async function plainHeader() {
   return {
     name: 'x',
@@ -357,7 +392,7 @@ describe('a hostile archive', () => {
     assert.deepEqual(await stateOf(folder), state)
   }
 
-  const GROUPS = { PATHS, LINKS, KINDS, TWICE, BYTES, DOCUMENTS, NAMES }
+  const GROUPS = { PATHS, LINKS, KINDS, TWICE, BYTES, DOCUMENTS, NAMES, REFERRERS }
   for (const [group, cases] of Object.entries(GROUPS)) {
     describe(`(${group.toLowerCase()})`, () => {
       for (const [what, code, archive] of cases) {
