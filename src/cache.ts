@@ -2,8 +2,10 @@
  * What `openCache` returns: each method of the interface, as a call that ends with its signal or with the cache. How each
  * is put together stands in `cache/`, over the parts that they share.
  */
+import type { Cache } from './api.js'
+import { CacheParts } from './cache/cache-parts.js'
+import type { Warming } from './cache/warming.js'
 import type {
-  Cache,
   CompactOptions,
   CopyOptions,
   DiffOptions,
@@ -22,9 +24,7 @@ import type {
   VerifyOptions,
   WarmOptions,
   WarmPlanOptions,
-} from './api.js'
-import { CacheParts } from './cache/cache-parts.js'
-import type { Warming } from './cache/warming.js'
+} from './call-options.js'
 import { Calls } from './calls.js'
 import type { PushReport } from './exchange/push-report.js'
 import type { ExportReport, ImportedSource, ImportReport } from './exchange/reports.js'

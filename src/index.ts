@@ -1,6 +1,7 @@
 /** The public interface of hearth: everything that is not exported here may change without notice. */
+export type { Cache } from './api.js'
+export { openCache } from './cache.js'
 export type {
-  Cache,
   CompactOptions,
   CopyOptions,
   DiffOptions,
@@ -20,8 +21,7 @@ export type {
   VerifyOptions,
   WarmOptions,
   WarmPlanOptions,
-} from './api.js'
-export { openCache } from './cache.js'
+} from './call-options.js'
 export { ERRORS, type ErrorCode, type ErrorDetails, type Failure, HearthError, isHearthError } from './errors.js'
 export { EXPORT_FORMATS, type ExportFormat } from './exchange/exported-image.js'
 export type { NotPushed, PushedImage, PushProgress, PushReport, PushResult } from './exchange/push-report.js'

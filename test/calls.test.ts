@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
 import { describe, it } from 'node:test'
-import type { HistoryOptions } from '../src/api.js'
+import type { HistoryOptions } from '../src/call-options.js'
 import { Calls } from '../src/calls.js'
 import { HearthError } from '../src/errors.js'
 

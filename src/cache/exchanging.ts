@@ -1,5 +1,5 @@
 /** What brings images into a cache: from archives, folders, and another cache. */
-import type { CopyOptions, ImportOptions } from '../api.js'
+import type { CopyOptions, ImportOptions } from '../call-options.js'
 import { isHearthError, toFailure } from '../errors.js'
 import type { ImportDeps } from '../exchange/import.js'
 import type { Offer, OfferedImage } from '../exchange/offer.js'

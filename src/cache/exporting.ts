@@ -1,5 +1,5 @@
 /** What carries images out of a cache. */
-import type { ExportOptions } from '../api.js'
+import type { ExportOptions } from '../call-options.js'
 import { HearthError } from '../errors.js'
 import type { StoredImage } from '../exchange/plan-export.js'
 import type { ExportReport } from '../exchange/reports.js'

@@ -2,7 +2,7 @@
  * What only looks: none of these makes a cache or opens its log for writing, and `list` and `inspect` read nothing but index.json
  * and blobs. `inspect` notes that the image was used, where it may.
  */
-import type { InspectOptions } from '../api.js'
+import type { InspectOptions } from '../call-options.js'
 import { HearthError } from '../errors.js'
 import type { Inspection, ListedReference } from '../inventory/reports.js'
 import type { CacheParts } from './cache-parts.js'

@@ -1,4 +1,4 @@
-import type { WarmOptions } from '../api.js'
+import type { WarmOptions } from '../call-options.js'
 import type { PullDeps, PullTarget } from '../pull/pull.js'
 import type { PullReport } from '../pull/report.js'
 import type { CacheParts } from './cache-parts.js'

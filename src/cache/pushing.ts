@@ -1,4 +1,4 @@
-import type { PushOptions } from '../api.js'
+import type { PushOptions } from '../call-options.js'
 import type { PushReport } from '../exchange/push-report.js'
 import type { CacheParts } from './cache-parts.js'
 import { leasing } from './leasing.js'

@@ -1,6 +1,7 @@
 /** What keeps a cache within its bounds: gc, and the pins that it heeds. */
-import type { ReclaimOptions } from '../api.js'
+
 import { NOTHING_SWEPT } from '../blobs/swept.js'
+import type { ReclaimOptions } from '../call-options.js'
 import type { ReclaimDeps } from '../inventory/reclaim.js'
 import type { PinReport, ReclaimReport } from '../inventory/reports.js'
 import type { EventLog, HeldLog } from '../log/event-log.js'

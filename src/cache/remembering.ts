@@ -1,5 +1,5 @@
 /** What looks at a cache's past, and brings it back. */
-import type { CompactOptions, DiffOptions, HistoryOptions, RestoreOptions } from '../api.js'
+import type { CompactOptions, DiffOptions, HistoryOptions, RestoreOptions } from '../call-options.js'
 import { HearthError } from '../errors.js'
 import type { CompactReport, DiffReport, RestoreReport } from '../history/reports.js'
 import type { Moment, StateAt } from '../history/state-at.js'

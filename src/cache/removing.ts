@@ -1,4 +1,4 @@
-import type { RemoveOptions } from '../api.js'
+import type { RemoveOptions } from '../call-options.js'
 import type { RemovalDeps } from '../inventory/remove.js'
 import type { RemoveReport } from '../inventory/reports.js'
 import type { CacheParts } from './cache-parts.js'

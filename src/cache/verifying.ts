@@ -1,4 +1,4 @@
-import type { VerifyOptions } from '../api.js'
+import type { VerifyOptions } from '../call-options.js'
 import { type Failure, HearthError } from '../errors.js'
 import type { RebuildDeps } from '../inventory/rebuild.js'
 import type { RepairDeps } from '../inventory/repair.js'

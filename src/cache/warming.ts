@@ -1,7 +1,7 @@
 /**
  * The part of the composition root that warms: each module is loaded when a method first needs it.
  */
-import type { LockOptions, WarmOptions, WarmPlanOptions } from '../api.js'
+import type { LockOptions, WarmOptions, WarmPlanOptions } from '../call-options.js'
 import { Lazy } from '../lazy.js'
 import type { PullTarget } from '../pull/pull.js'
 import type { Requests } from '../pull/requests.js'
