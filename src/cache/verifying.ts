@@ -73,6 +73,8 @@ async function repairing(parts: CacheParts, { deps, survey, options }: Repairing
   const { path, index, materialise } = parts
   // Nobody can take edits over from what cannot be parsed: without the file, it is written again from the log.
   if (survey.index.failure !== undefined && deps.log) await index.exclusively((file) => file.setAside())
+  // A base that is no file; one that is damaged may still say for which record it accounts.
+  if (survey.index.baseFailure !== undefined && deps.log) await index.exclusively((file) => file.setBaseAside())
   return {
     ...deps,
     log: await parts.log(),

@@ -45,7 +45,7 @@ export interface Survey {
   readonly problems: readonly VerifyProblem[]
 }
 
-const NO_LOG: LogFindings = { events: 0, problems: [] }
+const NO_LOG: LogFindings = { events: 0, states: new Map(), problems: [] }
 
 /**
  * Looks at everything: hashes every blob, and compares the log, index.json and each reference's closure with one another.
@@ -60,8 +60,8 @@ export async function surveyCache(deps: SurveyDeps, options: SurveyOptions, know
   throwIfAborted(options.signal)
   // Read before the log: what it accounts for must be in there then.
   const index = await readIndex(indexFile)
-  const at = { ...(index.head && { at: index.head.position }) }
-  const findings = log === undefined ? NO_LOG : await checkLog(log, { ...at, ...withSignal })
+  const at = [index.head, index.written].flatMap((head) => (head ? [head.position] : []))
+  const findings = log === undefined ? NO_LOG : await checkLog(log, { at, ...withSignal })
   const images: ReadonlyMap<string, RecordedImage> = findings.state?.references ?? index.images
   const recorded = findings.state?.blobs ?? new Map()
   const hashed = known ?? (await hashBlobs({ ...deps, ...options, recorded, lanes: deps.jobs }))

@@ -4,6 +4,7 @@ import type { Head } from '../log/events.js'
 import type { IndexState } from '../log/projection.js'
 import { parseIndex, renderedHead, renderIndex } from '../materialise/image-index.js'
 import type { IndexFile } from '../materialise/index-file.js'
+import { MATERIALISED_FILE } from '../oci/image-layout.js'
 import type { VerifyProblem } from './reports.js'
 import type { LogFindings } from './verify-log.js'
 
@@ -15,24 +16,41 @@ export interface FoundIndex {
   readonly images: ReadonlyMap<string, IndexEntry>
   /** The head of the log that it accounts for; absent when another tool wrote it. */
   readonly head?: Head
-  /** The same of what we last wrote there, whatever other tools made of it since. */
+  /** What we last wrote there, whatever other tools made of it since. */
+  readonly lastWritten?: Uint8Array
+  /** The head for which that accounts. */
   readonly written?: Head
+  /** Why what we last wrote there cannot be read. */
+  readonly baseFailure?: Failure
   /** Why it cannot be parsed. */
   readonly failure?: Failure
 }
 
+type Found = Omit<FoundIndex, 'lastWritten' | 'written' | 'baseFailure'>
+
 /** Reads and parses it. What is wrong with it is a finding. */
 export async function readIndex(file: IndexFile): Promise<FoundIndex> {
-  const lastWritten = await file.lastWritten()
-  const written = lastWritten && renderedHead(lastWritten)
+  const base = await readBase(file)
+  const { lastWritten } = base
   const found = await readFound(file)
   // A file that is broken or gone was ours until then.
   const { images } = found.failure === undefined && found.bytes !== undefined ? found : parseFound(lastWritten)
-  return { ...found, images, ...(written && { written }) }
+  return { ...found, ...base, images }
+}
+
+async function readBase(file: IndexFile): Promise<Pick<FoundIndex, 'lastWritten' | 'written' | 'baseFailure'>> {
+  try {
+    const lastWritten = await file.lastWritten()
+    const written = lastWritten && renderedHead(lastWritten)
+    return { ...(lastWritten && { lastWritten }), ...(written && { written }) }
+  } catch (error) {
+    if (!isHearthError(error, 'LAYOUT_INVALID')) throw error
+    return { baseFailure: toFailure(error) }
+  }
 }
 
 /** A folder or a pipe in its place is a finding too. */
-async function readFound(file: IndexFile): Promise<Omit<FoundIndex, 'written'>> {
+async function readFound(file: IndexFile): Promise<Found> {
   try {
     return parseFound(await file.read())
   } catch (error) {
@@ -41,7 +59,7 @@ async function readFound(file: IndexFile): Promise<Omit<FoundIndex, 'written'>> 
   }
 }
 
-function parseFound(bytes: Uint8Array | undefined): Omit<FoundIndex, 'written'> {
+function parseFound(bytes: Uint8Array | undefined): Found {
   if (bytes === undefined) return { bytes, images: new Map() }
   try {
     const { entries, head } = parseIndex(bytes)
@@ -53,18 +71,19 @@ function parseFound(bytes: Uint8Array | undefined): Omit<FoundIndex, 'written'> 
 }
 
 /**
- * Whether index.json is what the log amounted to at the position that the file names. It may be older than the log's end:
- * it is rewritten only now and then while pulls run.
+ * Whether index.json, and the copy of it that later shows other tools' edits, are what the log amounted to at the positions that
+ * they name. They may be older than the log's end: they are rewritten only now and then while pulls run.
  * @param findings what the log says; undefined when the cache has none.
  */
 export function checkIndex(index: FoundIndex, findings: LogFindings | undefined): readonly VerifyProblem[] {
-  const lost = findings?.state && findLostRecords(index, findings.state, findings.stateAt)
-  const problems = lost === undefined ? [] : [lost]
+  const lost = findings?.state && findLostRecords(index, findings.state, findings.states)
+  const base = findings?.state && lost === undefined ? checkBase(index, findings.states) : undefined
+  const problems = [lost, base].filter((found) => found !== undefined)
   if (index.failure !== undefined) {
     return [...problems, { kind: 'index', subject: 'index.json', failure: index.failure }]
   }
   if (findings?.state === undefined || (lost !== undefined && index.bytes !== undefined)) return problems
-  const wrong = compareWithLog(index, findings.state, findings.stateAt)
+  const wrong = compareWithLog(index, findings.state, findings.states)
   return wrong === undefined ? problems : [...problems, problem('index', 'LAYOUT_INVALID', wrong)]
 }
 
@@ -72,21 +91,37 @@ export function checkIndex(index: FoundIndex, findings: LogFindings | undefined)
 function findLostRecords(
   { head, written }: FoundIndex,
   state: IndexState,
-  stateAt: IndexState | undefined,
+  states: LogFindings['states'],
 ): VerifyProblem | undefined {
   const end = state.head
-  const foreign = head !== undefined && stateAt?.head.checksum !== head.checksum
-  const lost = written !== undefined && isAhead(written, end) ? written : foreign ? head : undefined
+  const foreign = head !== undefined && states.get(head.position)?.head.checksum !== head.checksum
+  // While index.json itself accounts for the end of the log, a copy of it that says more is damaged.
+  const isEnd = head?.position === end.position && !foreign
+  const lost = written !== undefined && !isEnd && isAhead(written, end) ? written : foreign ? head : undefined
   if (lost === undefined) return undefined
   const details = { expected: lost.position, actual: end.position }
   return problem('log', 'LOG_CORRUPT', 'the log has lost records that index.json accounts for', details)
 }
 
+/** A copy that equals index.json is as right as that. */
+function checkBase(
+  { bytes, lastWritten, written, baseFailure }: FoundIndex,
+  states: LogFindings['states'],
+): VerifyProblem | undefined {
+  if (baseFailure !== undefined) return { kind: 'index', subject: MATERIALISED_FILE, failure: baseFailure }
+  if (lastWritten === undefined || (bytes && Buffer.compare(bytes, lastWritten) === 0)) return undefined
+  const then = written && states.get(written.position)
+  if (then && Buffer.compare(renderIndex(then.references, then.head, then.pins), lastWritten) === 0) return undefined
+  const message = 'it is not what hearth last wrote to index.json; the next change makes it anew'
+  return { kind: 'index', subject: MATERIALISED_FILE, failure: { code: 'LAYOUT_INVALID', message, details: {} } }
+}
+
 function compareWithLog(
   { bytes, head }: FoundIndex,
   state: IndexState,
-  stateAt: IndexState | undefined,
+  states: LogFindings['states'],
 ): string | undefined {
+  const stateAt = head && states.get(head.position)
   if (bytes === undefined) return state.head.position === 0 ? undefined : 'index.json is missing'
   if (head === undefined || stateAt === undefined) return 'another tool wrote index.json; the next change takes it over'
   if (Buffer.compare(renderIndex(stateAt.references, stateAt.head, stateAt.pins), bytes) === 0) return undefined

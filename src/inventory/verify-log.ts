@@ -8,8 +8,8 @@ import type { VerifyProblem } from './reports.js'
 export interface LogFindings {
   /** Undefined when the log cannot be read: nothing in it can be relied on then. */
   readonly state?: IndexState
-  /** The same at the position that was asked for; undefined when the log never was there. */
-  readonly stateAt?: IndexState
+  /** The same at the positions that were asked for, as far as the log ever was there. */
+  readonly states: ReadonlyMap<number, IndexState>
   readonly events: number
   readonly problems: readonly VerifyProblem[]
 }
@@ -24,11 +24,11 @@ const RECORDS_PER_STEP = 10_000
 
 /**
  * Reads every record, checks the chain, and compares the log's lookups with what its records amount to.
- * @param at the position that index.json accounts for.
+ * @param at positions for whose states the caller has a use.
  */
 export async function checkLog(
   log: EventLog,
-  { at, signal }: { readonly at?: number; readonly signal?: AbortSignal },
+  { at = [], signal }: { readonly at?: readonly number[]; readonly signal?: AbortSignal },
 ): Promise<LogFindings> {
   const options = { ...(signal && { signal }) }
   try {
@@ -38,39 +38,36 @@ export async function checkLog(
       const archives = await held.archives()
       return { references, pins, blobs, removals, flushes, archives, head: held.head }
     }, options)
-    const { state, stateAt } = await fold(log.read(0, options), {
-      end: lookups.head.position,
-      ...(at !== undefined && { at }),
-    })
+    const { state, states } = await fold(log.read(0, options), { end: lookups.head.position, at: new Set(at) })
     return {
       state,
-      ...(stateAt && { stateAt }),
+      states,
       events: state.head.position,
       problems: differences(state, lookups),
     }
   } catch (error) {
     if (!isHearthError(error, 'LOG_CORRUPT') && !isHearthError(error, 'LOG_FAILED')) throw error
-    return { events: 0, problems: [{ kind: 'log', subject: 'records', failure: toFailure(error) }] }
+    return { events: 0, states: new Map(), problems: [{ kind: 'log', subject: 'records', failure: toFailure(error) }] }
   }
 }
 
 async function fold(
   records: AsyncIterable<Recorded>,
-  { end, at }: { readonly end: number; readonly at?: number },
-): Promise<{ readonly state: IndexState; readonly stateAt?: IndexState }> {
+  { end, at }: { readonly end: number; readonly at: ReadonlySet<number> },
+): Promise<Required<Pick<LogFindings, 'state' | 'states'>>> {
   let state = emptyIndex
-  let stateAt = at === 0 ? emptyIndex : undefined
+  const states = new Map<number, IndexState>(at.has(0) ? [[0, emptyIndex]] : [])
   let pending: Recorded[] = []
   for await (const recorded of records) {
     // Others go on appending; the lookups were taken at `end`.
     if (recorded.position > end) break
     pending.push(recorded)
-    if (pending.length < RECORDS_PER_STEP && recorded.position !== at) continue
+    if (pending.length < RECORDS_PER_STEP && !at.has(recorded.position)) continue
     state = applyAll(state, pending)
     pending = []
-    if (recorded.position === at) stateAt = state
+    if (at.has(recorded.position)) states.set(recorded.position, state)
   }
-  return { state: applyAll(state, pending), ...(stateAt && { stateAt }) }
+  return { state: applyAll(state, pending), states }
 }
 
 function differences(state: IndexState, lookups: Lookups): VerifyProblem[] {

@@ -57,6 +57,7 @@ export class FsIndexFile implements IndexFile {
         base: () => this.#readBase(),
         replace: (bytes) => this.#replace(bytes),
         setAside: () => keepAside(this.#root, INDEX_FILE),
+        setBaseAside: () => this.#setBaseAside(),
       })
     } finally {
       await lock.release()
@@ -95,6 +96,10 @@ export class FsIndexFile implements IndexFile {
     }
     await remove(this.#next)
     return readWhole(this.#base, MAX_INDEX_BYTES)
+  }
+
+  async #setBaseAside(): Promise<void> {
+    for (const name of [`${MATERIALISED_FILE}.next`, MATERIALISED_FILE]) await keepAside(this.#root, name)
   }
 
   async #replace(bytes: Uint8Array): Promise<void> {

@@ -20,4 +20,6 @@ export interface OpenIndexFile {
   replace(bytes: Uint8Array): Promise<void>
   /** Takes away what stands there, and keeps it; until the next {@link replace} there is none. Idempotent. */
   setAside(): Promise<void>
+  /** The same for the base. */
+  setBaseAside(): Promise<void>
 }

@@ -33,6 +33,9 @@ export class MemoryIndexFile implements IndexFile {
       setAside: async () => {
         this.bytes = undefined
       },
+      setBaseAside: async () => {
+        this.base = undefined
+      },
     }
   }
 }

@@ -43,11 +43,11 @@ async function aDamagedLog(): Promise<DamagedLog> {
 describe('checkLog', () => {
   it('finds nothing wrong with a sound log, and gives what it amounts to', async () => {
     const log = await aDamagedLog()
-    const { state, stateAt, events, problems } = await checkLog(log, { at: 4 })
+    const { state, states, events, problems } = await checkLog(log, { at: [4] })
     assert.deepEqual(problems, [])
     assert.equal(events, EVENTS.length)
     assert.deepEqual([...(state?.references.keys() ?? [])], ['app'])
-    assert.deepEqual([...(stateAt?.references.keys() ?? [])], ['web', 'app'])
+    assert.deepEqual([...(states.get(4)?.references.keys() ?? [])], ['web', 'app'])
   })
 
   it('finds nothing wrong with one in LevelDB', async () => {
@@ -60,12 +60,12 @@ describe('checkLog', () => {
   })
 
   it('knows the empty log', async () => {
-    const { state, stateAt, problems } = await checkLog(new MemoryEventLog(), { at: 0 })
-    assert.deepEqual([state?.head.position, stateAt?.head.position, problems], [0, 0, []])
+    const { state, states, problems } = await checkLog(new MemoryEventLog(), { at: [0] })
+    assert.deepEqual([state?.head.position, states.get(0)?.head.position, problems], [0, 0, []])
   })
 
   it('gives no state for a position where the log never was', async () => {
-    assert.equal((await checkLog(await aDamagedLog(), { at: 99 })).stateAt, undefined)
+    assert.equal((await checkLog(await aDamagedLog(), { at: [99] })).states.size, 0)
   })
 
   it('reports a record that is missing or changed', async () => {

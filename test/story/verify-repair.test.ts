@@ -11,6 +11,7 @@ import {
   HEARTH_FOLDER,
   INDEX_FILE,
   LOG_FOLDER,
+  MATERIALISED_FILE,
   OCI_LAYOUT_FILE,
   QUARANTINE_FOLDER,
 } from '../../src/oci/image-layout.js'
@@ -198,6 +199,31 @@ describe('hearth verify --repair', () => {
       (await readdir(join(cache, QUARANTINE_FOLDER))).filter((name) => name.startsWith(INDEX_FILE)).length,
       2,
     )
+  })
+
+  it('names what it remembers of index.json when that is damaged, and makes it anew', async () => {
+    const path = join(cache, MATERIALISED_FILE)
+    const right = await readFile(path, 'utf8')
+    const damages = [
+      () => writeFile(path, right.replace('"annotations"', '"annotations')),
+      () => writeFile(path, right.replace('sha256:', 'sha257:')),
+      () => writeFile(path, right.replace(/log\.position":"/, '$&9')),
+      () => truncate(path, 0),
+      async () => {
+        await rm(path)
+        await mkdir(path)
+      },
+    ]
+    for (const damage of damages) {
+      await damage()
+      assert.deepEqual(
+        (await verify()).problems.map(({ kind, subject }) => [kind, subject]),
+        [['index', MATERIALISED_FILE]],
+      )
+      assert.deepEqual(briefly(await repair()), ['index done'])
+      assert.equal(await readFile(path, 'utf8'), right)
+      await assertWhole()
+    }
   })
 
   it('writes oci-layout again', async () => {
