@@ -114,8 +114,8 @@ export class CacheParts {
 
   /** Whether hearth has ever written here. */
   async isInitialised(): Promise<boolean> {
-    const { readFormat } = await import('../materialise/fs-init.js')
-    return (await readFormat(this.path)) !== undefined
+    const { isInitialised } = await import('../materialise/fs-init.js')
+    return await isInitialised(this.path)
   }
 
   /** Ends the threads, and the tasks that take too long to end by themselves. Whoever asks later gets new ones. */

@@ -42,10 +42,12 @@ function closedLog(path: string): Failure {
 async function surveyDeps(parts: CacheParts, log: VerifyDeps['log']): Promise<VerifyDeps> {
   const { FsPermissions } = await import('../blobs/fs-permissions.js')
   const { FsLayoutMarker } = await import('../materialise/fs-layout-marker.js')
+  const { readFormat } = await import('../materialise/fs-init.js')
   const { path, blobs, index: indexFile, host } = parts
   const [permissions, marker] = [new FsPermissions(path), new FsLayoutMarker(path)]
   const pool = await parts.pool()
-  return { blobs, indexFile, permissions, marker, pool, jobs: host.parallelism, ...(log && { log }) }
+  const hasFormat = async (): Promise<boolean> => (await readFormat(path)) !== undefined
+  return { blobs, indexFile, permissions, marker, pool, jobs: host.parallelism, ...(log && { log, hasFormat }) }
 }
 
 async function rebuilding(parts: CacheParts, deps: VerifyDeps): Promise<NonNullable<Mending['rebuild']>> {

@@ -103,7 +103,7 @@ export interface PinReport {
 
 export interface VerifyProblem {
   /**
-   * What is wrong: a blob, a reference's closure, the log, index.json or oci-layout, who may write to a file, or a file that
+   * What is wrong: a blob, a reference's closure, the log, index.json or another file of the layout, who may write to a file, or a file that
    * should not be there.
    */
   readonly kind: 'blob' | 'reference' | 'log' | 'index' | 'permission' | 'stray'

@@ -10,7 +10,7 @@ import type { VerifyProblem, VerifyProgress } from './reports.js'
 import { confirmProblems } from './verify-again.js'
 import { type HashedBlobs, hashBlobs } from './verify-blobs.js'
 import { checkImage, type ImageCheck, type RecordedImage } from './verify-closure.js'
-import { checkMarker, checkPermissions } from './verify-files.js'
+import { checkFormat, checkMarker, checkPermissions } from './verify-files.js'
 import { checkIndex, type FoundIndex, readIndex } from './verify-index.js'
 import { checkLog, type LogFindings } from './verify-log.js'
 
@@ -22,6 +22,8 @@ export interface SurveyDeps {
   /** Absent where there are no files that could have wrong ones. */
   readonly permissions?: Permissions
   readonly marker?: LayoutMarker
+  /** Whether format.json is there; absent for a cache without it, that no hearth has written to. */
+  readonly hasFormat?: () => Promise<boolean>
   readonly pool: Pool
   /** Blobs hashed at once. */
   readonly jobs: number
@@ -70,6 +72,7 @@ export async function surveyCache(deps: SurveyDeps, options: SurveyOptions, know
     ...findings.problems,
     ...checkIndex(index, log === undefined ? undefined : findings),
     ...(deps.marker ? await checkMarker(deps.marker) : []),
+    ...(deps.hasFormat ? await checkFormat(deps.hasFormat) : []),
     ...(deps.permissions ? await checkPermissions(deps.permissions) : []),
     ...hashed.problems,
     ...gapsIn(checks),

@@ -2,6 +2,7 @@ import type { Permissions } from '../blobs/permissions.js'
 import { HearthError, isHearthError, toFailure } from '../errors.js'
 import { parseOciLayout } from '../materialise/format.js'
 import type { LayoutMarker } from '../materialise/layout-marker.js'
+import { FORMAT_FILE } from '../oci/image-layout.js'
 import type { VerifyProblem } from './reports.js'
 
 /** Whether other tools take the folder for an image layout. */
@@ -15,6 +16,13 @@ export async function checkMarker(marker: LayoutMarker): Promise<readonly Verify
     if (!isHearthError(error, 'LAYOUT_INVALID')) throw error
     return [{ kind: 'index', subject: 'oci-layout', failure: toFailure(error) }]
   }
+}
+
+/** Whether the cache says which hearth can read it. */
+export async function checkFormat(hasFormat: () => Promise<boolean>): Promise<readonly VerifyProblem[]> {
+  if (await hasFormat()) return []
+  const message = 'it is missing; the next change makes it anew'
+  return [{ kind: 'index', subject: FORMAT_FILE, failure: { code: 'LAYOUT_INVALID', message, details: {} } }]
 }
 
 /** Whether somebody else could change what the cache vouches for. */

@@ -2,7 +2,7 @@ import { readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Level } from 'level'
 import { type ErrorCode, HearthError, isHearthError } from '../errors.js'
-import { FORMAT_FILE, LOG_FOLDER } from '../oci/image-layout.js'
+import { FORMAT_FILE, LOG_FOLDER, MATERIALISED_FILE } from '../oci/image-layout.js'
 import { errnoOf, storeFailure } from './fs-failure.js'
 import { syncFolder } from './fs-sync-folder.js'
 import { type Operation, writeBatch } from './level-batch.js'
@@ -23,7 +23,7 @@ const ENCODING = { keyEncoding: 'utf8', valueEncoding: 'utf8' } as const
 export async function openDatabase(root: string): Promise<Database> {
   const folder = join(root, LOG_FOLDER)
   // LevelDB would leave its LOCK and LOG files behind in a folder without a database.
-  if (!(await exists(join(folder, 'CURRENT')))) throw await missing(root)
+  if (!(await isFile(join(folder, 'CURRENT')))) throw await missing(root)
   const logs = await readWriteAheadLogs(folder)
   const database: Database = new Level(folder, { ...ENCODING, createIfMissing: false })
   try {
@@ -50,14 +50,16 @@ export async function openDatabase(root: string): Promise<Database> {
 export async function createDatabase(root: string): Promise<void> {
   const folder = join(root, LOG_FOLDER)
   const hasTables = (await namesIn(folder)).some((name) => name.endsWith('.ldb'))
+  // An index.json was written from a log. Only format.json was lost then, if the log is whole.
+  const hasHistory = hasTables || (await isFile(join(root, MATERIALISED_FILE)))
   // LevelDB takes a folder that lost its CURRENT for an empty one, and removes the tables: all history.
-  if (hasTables && !(await exists(join(folder, 'CURRENT')))) {
-    throw logCorrupt('it has tables, but no CURRENT file', { folder })
+  if (hasHistory && !(await isFile(join(folder, 'CURRENT')))) {
+    throw logCorrupt(hasTables ? 'it has tables, but no CURRENT file' : 'its database is missing', { folder })
   }
   try {
     await initDatabase(folder)
   } catch (error) {
-    if (hasTables || !isHearthError(error, 'LOG_CORRUPT')) throw error
+    if (hasHistory || !isHearthError(error, 'LOG_CORRUPT')) throw error
     // LevelDB does not fsync its first manifest: a power cut leaves a database that cannot be opened. Nothing was ever
     // appended to it, because the second opening makes a table, and the first one is this.
     for (const name of await namesIn(folder)) await removeFile(join(folder, name))
@@ -126,7 +128,9 @@ function textOf(error: unknown): string {
 }
 
 async function missing(root: string): Promise<HearthError> {
-  if (await exists(join(root, FORMAT_FILE))) return logCorrupt('its database is missing', { path: root })
+  for (const sign of [FORMAT_FILE, MATERIALISED_FILE]) {
+    if (await isFile(join(root, sign))) return logCorrupt('its database is missing', { path: root })
+  }
   return new HearthError('CACHE_MISSING', `there is no cache in ${root}`, { path: root })
 }
 
@@ -147,10 +151,9 @@ async function removeFile(path: string): Promise<void> {
   }
 }
 
-async function exists(path: string): Promise<boolean> {
+async function isFile(path: string): Promise<boolean> {
   try {
-    await stat(path)
-    return true
+    return (await stat(path)).isFile()
   } catch (error) {
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return false
     throw storeFailure(error, `look at ${path}`)

@@ -1,4 +1,4 @@
-import { mkdir, rm, stat } from 'node:fs/promises'
+import { lstat, mkdir, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { HearthError } from '../errors.js'
 import { acquireLock, type Lock } from '../lock/fs-lock.js'
@@ -14,6 +14,7 @@ import {
   INGEST_FOLDER,
   LEASES_FOLDER,
   LOG_FOLDER,
+  MATERIALISED_FILE,
   OCI_LAYOUT_BYTES,
   OCI_LAYOUT_FILE,
 } from '../oci/image-layout.js'
@@ -66,6 +67,24 @@ export async function openOrInit(path: string, options: InitOptions): Promise<Ca
 export async function readFormat(path: string): Promise<CacheFormat | undefined> {
   const text = await readText(join(path, FORMAT_FILE), MAX_SMALL_BYTES)
   return text === undefined ? undefined : parseFormat(text)
+}
+
+/**
+ * Whether hearth has written here, as far as to acknowledge it. Where format.json was lost, what we last wrote to index.json tells:
+ * that comes after it. The log is read as it is then, and the next command that writes makes format.json again, of the version
+ * that it knows: the log of a newer hearth says so by itself.
+ */
+export async function isInitialised(path: string): Promise<boolean> {
+  return (await readFormat(path)) !== undefined || (await isFile(join(path, MATERIALISED_FILE)))
+}
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isFile()
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false
+    throw storeFailure(error, `look at ${path}`)
+  }
 }
 
 async function init(root: string, { lockTimeoutMs, newId = () => globalThis.crypto.randomUUID() }: InitOptions) {

@@ -3,11 +3,12 @@ import assert from 'node:assert/strict'
 import { chmod, cp, mkdir, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
-import { type Cache, openCache, type VerifyOptions, type VerifyReport } from '../../src/index.js'
+import { type Cache, isHearthError, openCache, type VerifyOptions, type VerifyReport } from '../../src/index.js'
 import type { Digest } from '../../src/oci/digest.js'
 import {
   BLOBS_FOLDER,
   blobPath,
+  FORMAT_FILE,
   HEARTH_FOLDER,
   INDEX_FILE,
   LOG_FOLDER,
@@ -224,6 +225,33 @@ describe('hearth verify --repair', () => {
       assert.equal(await readFile(path, 'utf8'), right)
       await assertWhole()
     }
+  })
+
+  it('writes a lost format.json again, and knows the log meanwhile', async () => {
+    const { version } = JSON.parse(await readFile(join(cache, FORMAT_FILE), 'utf8'))
+    const { events } = await verify()
+    await rm(join(cache, FORMAT_FILE))
+    const report = await verify()
+    assert.deepEqual(
+      report.problems.map(({ kind, subject }) => [kind, subject]),
+      [['index', FORMAT_FILE]],
+    )
+    const history = await withCache((opened) => readAll(opened.history()))
+    assert.deepEqual([report.events, history.length], [events, events])
+    assert.deepEqual(briefly(await repair()), ['index done'])
+    assert.equal(JSON.parse(await readFile(join(cache, FORMAT_FILE), 'utf8')).version, version)
+    await assertWhole()
+  })
+
+  it('finds the log missing where format.json is lost with it', async () => {
+    await rm(join(cache, FORMAT_FILE))
+    await rm(join(cache, LOG_FOLDER), { recursive: true })
+    assert.deepEqual(briefly(await verify()).slice(0, 1), ['log -'])
+    await assert.rejects(
+      withCache((opened) => opened.remove(names)),
+      (error) => isHearthError(error, 'LOG_CORRUPT'),
+    )
+    assert.deepEqual(await readdir(join(cache, LOG_FOLDER)), [])
   })
 
   it('writes oci-layout again', async () => {
