@@ -4,14 +4,14 @@ import type { Digest } from '../oci/digest.js'
 import type { CacheParts } from './cache-parts.js'
 
 /**
- * Runs what reads blobs, with leases that keep those in the cache until it ends. None where hearth has never written: nobody of
- * us would remove anything there.
+ * Runs what reads blobs, with leases that keep those in the cache until it ends. None where hearth has never written, as nobody of
+ * us would remove anything there, and none in a cache of another user's.
  */
 export async function leasing<T>(
   parts: CacheParts,
   run: (leases: Pick<Leases, 'lease'> | undefined) => Promise<T>,
 ): Promise<T> {
-  if (!(await parts.isInitialised())) return await run(undefined)
+  if ((await parts.isClosedToUs()) || !(await parts.isInitialised())) return await run(undefined)
   const { FsLeases } = await import('../blobs/fs-lease.js')
   const leases = new FsLeases(parts.path)
   try {

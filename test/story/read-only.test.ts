@@ -108,6 +108,24 @@ describe('a cache', () => {
       assert.deepEqual([references, problems, unchecked.code], [1, [], 'STORE_FAILED'])
     })
 
+    it('is exported, copied and pushed', async () => {
+      const folder = await tempDir()
+      await chmod(folder, 0o777)
+      const target = await startRawRegistry({ uploads: {} })
+      try {
+        for (const argv of [
+          ['export', name, '-o', join(folder, 'image.tar')],
+          ['copy', name, '--to', join(folder, 'cache')],
+          ['push', name, '--platform', 'linux/amd64', '--remote-name', `${target.host}/team/app:1`],
+        ]) {
+          const { exitCode, stderr } = await asNobody(argv)
+          assert.equal(exitCode, 0, stderr)
+        }
+      } finally {
+        await target.close()
+      }
+    })
+
     it('keeps its history to itself, and takes no writes', async () => {
       const log = await asNobody(['log'])
       assert.equal(log.exitCode, 8)
