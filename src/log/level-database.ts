@@ -37,7 +37,7 @@ export async function openDatabase(root: string): Promise<Database> {
     await restoreLost(database, logs)
   } catch (error) {
     await database.close()
-    throw error
+    throw databaseFailure(error)
   }
   return database
 }

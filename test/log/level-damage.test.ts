@@ -176,6 +176,15 @@ describe('a damaged log', () => {
     }
   })
 
+  it('is noticed when LevelDB cannot read a table', async () => {
+    const root = await aLogOf(3)
+    for (const name of (await readdir(join(root, LOG_FOLDER))).filter((one) => one.endsWith('.ldb'))) {
+      const path = join(root, LOG_FOLDER, name)
+      await writeFile(path, (await readFile(path)).fill(0))
+    }
+    await assertCorrupt(root, (log) => readAll(log.read(0)))
+  })
+
   it('is left alone when a newer hearth wrote it', async () => {
     const root = await aLogOf(1)
     await withDatabase(root, async (database) => {
