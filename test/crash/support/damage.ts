@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   lstatSync,
   mkdirSync,
   readFileSync,
@@ -24,6 +25,7 @@ export const DAMAGES = [
   'delete',
   'symlink',
   'directory',
+  'no rights',
 ] as const
 export type Damage = (typeof DAMAGES)[number]
 
@@ -38,16 +40,18 @@ interface DamageOptions {
 /** Damages a file. @returns false when this damage would change nothing. */
 export function damage(root: string, path: string, how: Damage, { others, silent, random }: DamageOptions): boolean {
   const file = join(root, path)
-  const { atime, mtime } = lstatSync(file)
+  const { atime, mtime, size } = lstatSync(file)
   const before = readFileSync(file)
   if (how === 'swap') return swap(root, path, others)
-  if (before.length === 0 && how !== 'extend' && how !== 'delete' && how !== 'directory') return false
+  if (size === 0 && how !== 'extend' && (!ALWAYS.has(how) || how === 'symlink')) return false
   ACTIONS[how](file, before, random)
   if (silent && how !== 'delete') utimesSync(file, atime, mtime)
-  return how === 'delete' || how === 'directory' || how === 'symlink' || !readFileSync(file).equals(before)
+  return ALWAYS.has(how) || !readFileSync(file).equals(before)
 }
 
 const PAGE = 4096
+/** Damages that never leave a file as it was. */
+const ALWAYS: ReadonlySet<Damage> = new Set(['delete', 'directory', 'symlink', 'no rights'])
 
 const ACTIONS: Readonly<Record<Exclude<Damage, 'swap'>, (file: string, before: Buffer, random: Random) => void>> = {
   flip(file, before, random) {
@@ -72,6 +76,7 @@ const ACTIONS: Readonly<Record<Exclude<Damage, 'swap'>, (file: string, before: B
     rmSync(file)
     mkdirSync(file)
   },
+  'no rights': (file) => chmodSync(file, 0),
 }
 
 function swap(root: string, path: string, others: readonly string[]): boolean {

@@ -1,5 +1,8 @@
 /** Every command that writes, each on a cache in the state in which it has the most to do. */
+import { rmSync, truncateSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Recorded } from '../../../src/log/events.js'
+import { blobPath, FORMAT_FILE, MATERIALISED_FILE } from '../../../src/oci/image-layout.js'
 import { writeLayout } from '../../support/write-layout.js'
 import { carrying } from './carrying.js'
 import { readHistory } from './check.js'
@@ -162,6 +165,8 @@ async function collecting(world: World, { one, two, multi }: Images): Promise<re
     },
     { name: 'log-compact', template: full, argv: ['log', '--compact', '--keep', '3'], before, changes: [] },
     { name: 'pin', template: full, argv: ['pin', one.reference, multi.reference], before, changes: [] },
+    await repairing(world, two),
+    { name: 'push', template: full, argv: ['push', two.reference], before, changes: [] },
     {
       name: 'verify-rebuild',
       template: damaged,
@@ -197,6 +202,24 @@ async function amongOthers(world: World, { one, two, multi }: Images): Promise<r
       changes: [without(one)],
     },
   ]
+}
+
+/** One layer is lost, and so is what only hearth itself reads. */
+async function repairing(world: World, served: Served): Promise<Scenario> {
+  const template = await pulled(world, 'broken', [served])
+  const lost = served.image.platforms.get('linux/amd64')?.layers[1]?.digest
+  if (lost === undefined) throw new TypeError('no second layer')
+  for (const path of [blobPath(lost), FORMAT_FILE]) rmSync(join(template, path))
+  truncateSync(join(template, MATERIALISED_FILE), 100)
+  const { root, blobs } = served.value
+  return {
+    name: 'verify-repair',
+    template,
+    argv: ['verify', '--repair'],
+    before: [{ reference: served.reference, value: { root, blobs: blobs.filter((digest) => digest !== lost) } }],
+    changes: [holding(served)],
+    alsoRight: [10],
+  }
 }
 
 const holding = ({ reference, value }: Served): Change => ({ reference, value })
