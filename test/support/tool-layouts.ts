@@ -41,18 +41,23 @@ export const TOOL_LAYOUTS: readonly ToolLayout[] = [
     names: (image) => ['1.0', referrersTag(image.root.digest)],
   },
   {
-    // oras-go content/oci: no mediaType, the artifactType beside the descriptor, referrers without a name, an ingest folder.
+    // oras-go content/oci: no mediaType, the artifactType beside the descriptor, referrers and what an index lists without a
+    // name, an ingest folder.
     tool: 'oras',
     write: async (folder, image, referrer) => {
       await writeLayout(folder, [{ image }, { image: referrer }])
       const manifests = [
         { ...image.root, annotations: { [REF_NAME]: '1.0' } },
         { ...referrer.root, artifactType: 'application/vnd.hearth.test' },
+        ...[...image.platforms.values()].map(({ manifest }) => manifest),
       ]
       await writeIndex(folder, { schemaVersion: 2, manifests }, 0)
       await mkdir(join(folder, 'ingest'))
     },
-    names: (_, referrer) => ['1.0', `@${referrer.root.digest}`],
+    names: (image, referrer) => {
+      const unnamed = [referrer.root, ...[...image.platforms.values()].map(({ manifest }) => manifest)]
+      return ['1.0', ...unnamed.map(({ digest }) => `@${digest}`)]
+    },
   },
   {
     // linuxkit cache/write.go on go-containerregistry: full names, one more for each platform of an index, and its lock file.
