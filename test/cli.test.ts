@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, openSync } from 'node:fs'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -10,9 +10,10 @@ import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { ERRORS, isHearthError, openCache } from '../src/index.js'
 import { INDEX_FILE, OCI_LAYOUT_BYTES, OCI_LAYOUT_FILE } from '../src/oci/image-layout.js'
+import { modulesRun, packagesOf } from './support/modules-run.js'
 import { tempDir } from './support/temp-dir.js'
 
-const CLI = fileURLToPath(new URL('../src/cli.js', import.meta.url))
+const CLI = fileURLToPath(new URL('../bundle/cli.js', import.meta.url))
 const PACKAGE = new URL('../../package.json', import.meta.url)
 
 interface Ended {
@@ -104,13 +105,10 @@ describe('hearth', () => {
     const coverage = await tempDir()
     const child = start(['--cache', await anEmptyLayout(), 'ls'], { NODE_V8_COVERAGE: coverage })
     await ended(child, once(child, 'exit'))
-    const [report] = await readdir(coverage)
-    const { result } = JSON.parse(await readFile(join(coverage, report ?? assert.fail('no coverage')), 'utf8'))
-    const scripts = (result as { readonly url: string }[]).map(({ url }) => url)
-    assert.ok(scripts.some((url) => url.endsWith('/cli.js')))
-    const packages = scripts.flatMap((url) => /\/node_modules\/([^/]+)\//.exec(url)?.[1] ?? [])
-    assert.deepEqual([...new Set(packages)], ['commander'])
-    assert.ok(!scripts.some((url) => /\/commands\/(progress[\w-]*|pull|verify|inspect)\.js/.test(url)))
+    const modules = (await modulesRun(coverage)).flat()
+    assert.ok(modules.some((path) => path.endsWith('/commands/ls.js')))
+    assert.deepEqual(packagesOf(modules), ['commander'])
+    assert.ok(!modules.some((path) => /\/commands\/(progress[\w-]*|pull|verify|inspect)\.js/.test(path)))
   })
 })
 

@@ -19,8 +19,8 @@ if (files.length === 0) {
   process.exit(2)
 }
 // --throw-deprecation: a warning from Node about our code is a defect.
-// Node's own choice leaves a core idle: on two cores that is one file at a time, and most tests wait for other processes.
-const atOnce = `--test-concurrency=${Math.max(2, availableParallelism())}`
+// Node's own choice leaves a core idle. Most tests wait for other processes, for pauses or for the disk most of the time.
+const atOnce = `--test-concurrency=${2 * availableParallelism()}`
 const args = ['--throw-deprecation', '--test', '--test-reporter=spec', atOnce, ...files]
 spawn(process.execPath, args, { stdio: 'inherit' }).on('exit', (code, signal) => {
   process.exit(signal === null ? (code ?? 1) : 1)

@@ -1,30 +1,15 @@
 import assert from 'node:assert/strict'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { before, describe, it } from 'node:test'
 import { INDEX_FILE, OCI_LAYOUT_BYTES, OCI_LAYOUT_FILE, REF_NAME } from '../../src/oci/image-layout.js'
 import { anImage } from '../support/an-image.js'
 import { hearth, hearthOk } from '../support/hearth.js'
+import { modulesRun, packagesOf } from '../support/modules-run.js'
 import { startRawRegistry } from '../support/raw-registry.js'
 import { tempDir } from '../support/temp-dir.js'
 
 const REFERENCES = 1000
-
-interface RunScript {
-  readonly url: string
-  readonly functions: readonly {
-    readonly functionName: string
-    readonly ranges: readonly { readonly count: number }[]
-  }[]
-}
-
-/** Packages of which anything was run: on their own, or in the bundle, where a module is a function named by its path. */
-function packagesRun({ url, functions }: RunScript): readonly string[] {
-  const modules = functions.filter(({ ranges }) => ranges.some(({ count }) => count > 0))
-  return [url, ...modules.map(({ functionName }) => functionName)].flatMap(
-    (path) => /.*\/?node_modules\/([^/]+)\//.exec(path)?.[1] ?? [],
-  )
-}
 
 describe('a cache of 1,000 references', () => {
   let cache: string
@@ -56,13 +41,11 @@ describe('a cache of 1,000 references', () => {
     it(`is read by ${argv.slice(0, 2).join(' ')} in one thread, with no package but the command line's`, async () => {
       const coverage = await tempDir()
       await hearth([...argv, '--cache', cache], { env: { NODE_V8_COVERAGE: coverage } })
-      const reports = await readdir(coverage)
-      // Each thread would write a report of its own.
-      assert.equal(reports.length, 1)
-      const { result } = JSON.parse(await readFile(join(coverage, reports[0] ?? ''), 'utf8'))
-      const scripts = (result as readonly RunScript[]).filter(({ url }) => url.startsWith('file:'))
-      assert.ok(scripts.some(({ url }) => url.endsWith('/bundle/hearth.js')))
-      assert.deepEqual([...new Set(scripts.flatMap(packagesRun))], ['commander'])
+      const threads = await modulesRun(coverage)
+      assert.equal(threads.length, 1)
+      const modules = threads.flat()
+      assert.ok(modules.some((path) => path.endsWith('/bundle/hearth.js')))
+      assert.deepEqual(packagesOf(modules), ['commander'])
     })
   }
 })

@@ -15,7 +15,7 @@ export interface RunHearthOptions {
   readonly umask?: number
 }
 
-const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url))
+const CLI = fileURLToPath(new URL('../../bundle/cli.js', import.meta.url))
 const TIMEOUT_MS = 30_000
 
 /** Runs the built command to its end, in a process of its own. Rejects when it takes half a minute or is killed. */
