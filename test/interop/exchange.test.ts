@@ -76,6 +76,16 @@ describe('skopeo', interop('skopeo'), () => {
     assert.deepEqual(await readFile(join(out, 'manifest.json')), plain.blobs.get(plain.root.digest))
   })
 
+  it('puts a folder of its own format into a cache of ours', async () => {
+    const [out, into] = [await tempDir(), await tempDir()]
+    await hearthOk(['import', ociArchive, '--cache', into])
+    await runTool('skopeo', ...SKOPEO_COPY, `oci:${cache}:${PLAIN}`, `dir:${out}`)
+    await runTool('skopeo', ...SKOPEO_COPY, `dir:${out}`, `oci:${into}:example.com/plain:2`)
+    await hearthOk(['pull', '--pull', 'never', 'example.com/plain:2', '--cache', into])
+    assert.equal((await namesIn(into)).get('example.com/plain:2'), plain.root.digest)
+    await hearthOk(['verify', '--cache', into])
+  })
+
   it('reads our Docker archive, by tag, and finds the same image', async () => {
     const out = await tempDir()
     await runTool('skopeo', ...SKOPEO_COPY, `docker-archive:${dockerArchive}:${MANY}`, `dir:${out}`)
