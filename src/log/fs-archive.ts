@@ -29,7 +29,8 @@ export async function writeArchive(
   const path = archivePath(root, archive)
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-    await sweep(dirname(path))
+    // Nobody else writes one while we hold the lock.
+    await removeTorn(root, { before: Number.POSITIVE_INFINITY })
     await writeNew(`${path}${TEMPORARY}`, bytes)
     await rename(`${path}${TEMPORARY}`, path)
   } catch (error) {
@@ -88,11 +89,6 @@ export async function removeTorn(
 /** Everything in the name is a number or was computed here: nothing in a log can lead elsewhere. */
 function archivePath(root: string, { from, through, digest }: ArchiveRecord): string {
   return join(root, ARCHIVE_FOLDER, `${from}-${through}.${digest.slice(digest.indexOf(':') + 1).slice(0, 16)}.jsonl`)
-}
-
-/** What a killed process left of an archive: nobody else writes one while we hold the lock. Whole ones always stay. */
-async function sweep(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) if (name.endsWith(TEMPORARY)) await rm(join(folder, name), { force: true })
 }
 
 async function writeNew(path: string, bytes: Uint8Array): Promise<void> {

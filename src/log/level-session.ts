@@ -84,18 +84,22 @@ export class LevelSession implements HeldLog {
     const wanted = [...new Set(digests)]
     const keys = wanted.map((digest) => tableKey('blobs', digest))
     const stored = await this.#read(async ({ database }) => (await database.getMany(keys)) as (string | undefined)[])
-    const flushes = await this.flushes()
-    const found = new Map<Digest, BlobRecord>()
+    const found = new Map<Digest, StoredBlob>()
     for (const [index, digest] of wanted.entries()) {
       const sealed = stored[index]
-      if (sealed === undefined) continue
-      found.set(digest, withFlushes(openValue(tableKey('blobs', digest), sealed) as StoredBlob, flushes))
+      if (sealed !== undefined) found.set(digest, openValue(tableKey('blobs', digest), sealed) as StoredBlob)
     }
-    return found
+    return await this.#withFlushes(found)
   }
 
   async allBlobs(): Promise<ReadonlyMap<Digest, BlobRecord>> {
-    const [blobs, flushes] = [await this.#table('blobs'), await this.flushes()]
+    return await this.#withFlushes(await this.#table('blobs'))
+  }
+
+  /** Most are durable since their commit, and nothing more has to be read for them. */
+  async #withFlushes(blobs: ReadonlyMap<Digest, StoredBlob>): Promise<ReadonlyMap<Digest, BlobRecord>> {
+    if ([...blobs.values()].every(({ durable }) => durable)) return blobs
+    const flushes = await this.flushes()
     return new Map([...blobs].map(([digest, blob]) => [digest, withFlushes(blob, flushes)]))
   }
 
