@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
  * What runs first: the command, compiled beforehand. Parsing its one large file took 30 ms of a processor, a quarter of
- * what `hearth ls` costs. V8 takes the compiled form only if it was made by the same version with the same flags, and from a
- * source of the same length; else it compiles as ever, so a form that is missing, damaged or stale costs nothing but that.
+ * what `hearth ls` costs. V8 takes the compiled form only if it was made by the same version with the same flags, from a source
+ * of the same length (both are always made together); else it compiles as ever, so one that is missing or damaged costs only time.
  */
 import { readFileSync } from 'node:fs'
 import { createRequire, Module } from 'node:module'
