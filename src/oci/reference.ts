@@ -1,4 +1,4 @@
-import { HearthError } from '../errors.js'
+import { HearthError, isHearthError } from '../errors.js'
 import { type Digest, isDigest } from './digest.js'
 import { quote } from './quote.js'
 
@@ -64,6 +64,16 @@ export function parseReference(text: string): Reference {
   const name = parseName(colon === -1 ? named : named.slice(0, colon), text)
   if (digest !== undefined) return { ...name, ...(tag !== undefined && { tag }), digest }
   return { ...name, tag: tag ?? 'latest' }
+}
+
+/** The same for a text that may be none: undefined then. */
+export function referenceIn(text: string): Reference | undefined {
+  try {
+    return parseReference(text)
+  } catch (error) {
+    if (isHearthError(error, 'REFERENCE_INVALID') || isHearthError(error, 'DIGEST_INVALID')) return undefined
+    throw error
+  }
 }
 
 /** Whether a registry may list this as a tag. Spec: distribution-spec v1.1 "Pulling manifests". */

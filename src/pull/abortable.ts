@@ -1,6 +1,9 @@
 import { setMaxListeners } from 'node:events'
-import { Observable, Subscription } from 'rxjs'
+import { firstValueFrom, from, Observable, of, Subscription, timeout } from 'rxjs'
 import { HearthError } from '../errors.js'
+
+/** A request that does not notice, a disk that takes long to flush. */
+const STOP_WITHIN_MS = 1500
 
 /**
  * The jobs of a run: promises on one side, RxJS on the other. Knows which of them have not ended yet: unsubscribing asks a
@@ -37,6 +40,11 @@ export class Jobs {
   /** Resolves when no job runs any more, also none of those that nobody wants. */
   async ended(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running)
+  }
+
+  /** The same for those who were asked to stop: what takes longer than a second and a half is left to end by itself. */
+  async stopped(): Promise<void> {
+    await firstValueFrom(from(this.ended()).pipe(timeout({ first: STOP_WITHIN_MS, with: () => of(undefined) })))
   }
 }
 

@@ -12,13 +12,13 @@
  *
  * 1 to 6 are safe to repeat, 7 is the moment it becomes true, 8 can always be made again from 7.
  */
-import { catchError, firstValueFrom, from, groupBy, mergeMap, of, timeout } from 'rxjs'
+import { catchError, from, groupBy, mergeMap, of } from 'rxjs'
 import type { BlobStore, Claims, Leases } from '../blobs/blob-store.js'
 import type { DiskSpace } from '../blobs/disk-space.js'
-import { HearthError, isHearthError, toFailure } from '../errors.js'
+import { HearthError, toFailure } from '../errors.js'
 import type { EventLog } from '../log/event-log.js'
 import type { Digest } from '../oci/digest.js'
-import { formatReference, parseReference } from '../oci/reference.js'
+import { formatReference, parseReference, referenceIn } from '../oci/reference.js'
 import type { PullPolicy, ResolvedOptions } from '../options.js'
 import type { Pool } from '../pool/pool.js'
 import type { RegistryReader } from '../registry/registry.js'
@@ -38,8 +38,6 @@ import { openRun } from './run.js'
  * Each registry has its own: one that asks for a pause holds up nobody else's images.
  */
 export const IMAGES_AT_ONCE = 256
-/** What an abort waits for at most: a disk that takes longer to flush is left to finish by itself. */
-export const STOP_WITHIN_MS = 1500
 
 export interface PullDeps {
   readonly registry: RegistryReader
@@ -124,8 +122,7 @@ export async function pull(request: PullRequest, deps: PullDeps): Promise<PullRe
     return { results: results.toSorted((a, b) => a.place - b.place).map(({ result }) => result) }
   } finally {
     // What was asked to stop may be in the middle of a commit: nothing goes on behind the caller's back.
-    const stopped = from(run.jobs.ended())
-    await firstValueFrom(stopped.pipe(timeout({ first: STOP_WITHIN_MS, with: () => of(undefined) })))
+    await run.jobs.stopped()
     await deps.recorder.flush()
   }
 }
@@ -140,22 +137,14 @@ interface PlacedTarget extends PullTarget {
 
 function placed(target: string | PullTarget, place: number, lanes: Lanes): PlacedTarget {
   const whole = typeof target === 'string' ? { reference: target } : target
-  const registry = canonical(whole.reference)?.replace(/\/.*/, '') ?? ''
+  const registry = referenceIn(whole.reference)?.registry ?? ''
   return { ...whole, place, registry, planned: lanes.expect(registry) }
 }
 
 function failed(requested: string, error: unknown, onProgress: OnProgress): PullResult {
   const failure = toFailure(error)
-  const reference = canonical(requested)
+  const parsed = referenceIn(requested)
+  const reference = parsed && formatReference(parsed)
   onProgress({ type: 'image-failed', image: reference ?? requested, failure })
   return { ok: false, requested, ...(reference !== undefined && { reference }), failure }
-}
-
-function canonical(requested: string): string | undefined {
-  try {
-    return formatReference(parseReference(requested))
-  } catch (error) {
-    if (isHearthError(error, 'REFERENCE_INVALID') || isHearthError(error, 'DIGEST_INVALID')) return undefined
-    throw error
-  }
 }

@@ -1,12 +1,11 @@
-import { firstValueFrom, from, of, timeout } from 'rxjs'
 import { type Failure, HearthError, isHearthError, toFailure } from '../errors.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
-import { formatReference, parseReference, type Reference } from '../oci/reference.js'
+import { formatReference, type Reference, referenceIn } from '../oci/reference.js'
 import { collect } from './abortable.js'
 import { fetchBlobs } from './fetch.js'
 import type { OnProgress } from './progress.js'
-import { type PullDeps, STOP_WITHIN_MS } from './pull.js'
+import type { PullDeps } from './pull.js'
 import { openRun, type Run } from './run.js'
 
 /** A blob that the cache should have. */
@@ -46,8 +45,7 @@ export async function refetch(
     await Promise.all(lost.map(fetchOne))
     return failures
   } finally {
-    const stopped = from(run.jobs.ended())
-    await firstValueFrom(stopped.pipe(timeout({ first: STOP_WITHIN_MS, with: () => of(undefined) })))
+    await run.jobs.stopped()
     await deps.recorder.flush()
   }
 }
@@ -55,13 +53,8 @@ export async function refetch(
 /** Pure: those of the names that say where an image came from. Other tools' short names do not: any registry might be meant. */
 export function registryNames(names: readonly string[]): readonly Reference[] {
   return names.flatMap((name) => {
-    try {
-      const reference = parseReference(name)
-      return formatReference(reference) === name ? [reference] : []
-    } catch (error) {
-      if (isHearthError(error, 'REFERENCE_INVALID') || isHearthError(error, 'DIGEST_INVALID')) return []
-      throw error
-    }
+    const reference = referenceIn(name)
+    return reference !== undefined && formatReference(reference) === name ? [reference] : []
   })
 }
 

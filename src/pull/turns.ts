@@ -1,10 +1,6 @@
-import { firstValueFrom, from, of, timeout } from 'rxjs'
 import { collect, Jobs } from './abortable.js'
 import { openLanes } from './open-lanes.js'
 import { type PolitelyDeps, politely, type Turn } from './politely.js'
-
-/** What an abort waits for at most: a request that does not notice is left to itself. */
-const STOP_WITHIN_MS = 1500
 
 /** Lanes and retries for work that is no pull: everything that talks to a registry takes its turn here. */
 export class Turns {
@@ -23,7 +19,6 @@ export class Turns {
 
   /** Resolves when nothing runs any more, also nothing of what was stopped; in a second and a half at most. */
   async ended(): Promise<void> {
-    const stopped = from(this.#deps.jobs.ended())
-    await firstValueFrom(stopped.pipe(timeout({ first: STOP_WITHIN_MS, with: () => of(undefined) })))
+    await this.#deps.jobs.stopped()
   }
 }

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { isHearthError } from '../../src/errors.js'
 import { digestBytes } from '../../src/oci/hasher.js'
-import { formatReference, parseReference, repositoryName } from '../../src/oci/reference.js'
+import { formatReference, parseReference, referenceIn, repositoryName } from '../../src/oci/reference.js'
 
 const digest = await digestBytes(new TextEncoder().encode('root'))
 const sha512 = await digestBytes(new TextEncoder().encode('root'), 'sha512')
@@ -164,6 +164,12 @@ describe('parseReference', () => {
     assert.equal(repositoryName(parseReference(longest)), longest)
     const text = `${longest}:${'t'.repeat(128)}@${sha512}`
     assert.equal(formatReference(parseReference(text)), text)
+  })
+
+  it('has a form for texts that may be none', () => {
+    assert.deepEqual(referenceIn('redis'), parseReference('redis'))
+    for (const [, text] of BAD) assert.equal(referenceIn(text), undefined)
+    assert.equal(referenceIn('redis@sha256:short'), undefined)
   })
 
   it('says nothing that could reach a terminal as a control character', () => {
