@@ -55,7 +55,8 @@ export async function reclaim(deps: ReclaimDeps, options: ReclaimOptions = {}): 
   if (dryRun) {
     const view = { ...(await (await lookFor(wish, call))(snapshot)), snapshot, leased: await deps.leases.leased() }
     const { names, digests, blocked } = await decide(view, wish)
-    const gone = new Map(digests.map((digest) => [digest, sizesIn(view).get(digest)?.size ?? 0]))
+    const sizes = sizesIn(view)
+    const gone = new Map(digests.map((digest) => [digest, sizes.get(digest)?.size ?? 0]))
     return report({ view, names, gone, ingests, strays, ...(blocked && { blocked }) }, options, deps)
   }
   const { view, removed: names, plans, blocked } = await commitRemoval(snapshot, wish, call)
@@ -100,8 +101,9 @@ async function chooser(snapshot: Snapshot, budget: Budget, deps: ReclaimDeps): P
   const uses = new Map(await deps.uses.lastUses(snapshot.references.keys()))
   return async (view) => {
     const { references, pins } = view.snapshot
+    const sizes = sizesIn(view)
     for (;;) {
-      const { names } = planEvictions({ ...view, references, pins, sizes: sizesIn(view), uses }, budget)
+      const { names } = planEvictions({ ...view, references, pins, sizes, uses }, budget)
       const fresh = [...(await deps.uses.lastUses(names))].filter(([name, use]) => use > (uses.get(name) ?? 0))
       if (fresh.length === 0) return new Set(names)
       for (const [name, use] of fresh) uses.set(name, use)
