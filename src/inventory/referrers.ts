@@ -47,29 +47,42 @@ function referrersOf(digests: ReadonlySet<Digest>, all: readonly HeldReferrer[])
   return [...found.values()]
 }
 
+type Known = Pick<RemovalView, 'snapshot' | 'closures'>
+
 /**
  * Pure: the names that go when these do: also what refers to their images, and to nothing that stays. A name that a user gave
- * goes with nobody.
+ * goes with nobody, nor does what is pinned itself.
  */
-export function withReferrers(
-  names: ReadonlySet<string>,
-  { snapshot, closures }: Pick<RemovalView, 'snapshot' | 'closures'>,
-): ReadonlySet<string> {
-  const all = [...snapshot.references].flatMap(([reference, { descriptor }]) => {
-    const subject = subjectOf(descriptor) ?? (isUnnamed(reference) ? closures.get(reference)?.subject : undefined)
-    return subject === undefined || names.has(reference) ? [] : [{ reference, descriptor, subject }]
-  })
+export function withReferrers(names: ReadonlySet<string>, known: Known): ReadonlySet<string> {
+  const { pins } = known.snapshot
+  const all = referrersIn(known).filter(({ reference }) => !names.has(reference) && !pins.has(reference))
   if (all.length === 0) return names
   const referring = new Set(all.map(({ reference }) => reference))
-  const digestsOf = (wanted: (name: string) => boolean): Set<Digest> =>
-    new Set([...closures].flatMap(([name, { digests }]) => (wanted(name) ? [...digests] : [])))
-  const staying = digestsOf((name) => !names.has(name) && !referring.has(name))
+  const staying = digestsOf(known, (name) => !names.has(name) && !referring.has(name))
   const kept = new Set(referrersOf(staying, all).map(({ reference }) => reference))
   const going = referrersOf(
-    digestsOf((name) => names.has(name)),
+    digestsOf(known, (name) => names.has(name)),
     all,
   )
   return new Set([...names, ...going.map(({ reference }) => reference).filter((name) => !kept.has(name))])
+}
+
+/** Pure: those of the names that refer to nothing that stays. For names that nobody gave. */
+export function withoutReferrersOfOthers(names: ReadonlySet<string>, known: Known): ReadonlySet<string> {
+  const staying = digestsOf(known, (name) => !names.has(name))
+  const kept = new Set(referrersOf(staying, referrersIn(known)).map(({ reference }) => reference))
+  return new Set([...names].filter((name) => !kept.has(name)))
+}
+
+function referrersIn({ snapshot, closures }: Known): readonly HeldReferrer[] {
+  return [...snapshot.references].flatMap(([reference, { descriptor }]) => {
+    const subject = subjectOf(descriptor) ?? (isUnnamed(reference) ? closures.get(reference)?.subject : undefined)
+    return subject === undefined ? [] : [{ reference, descriptor, subject }]
+  })
+}
+
+function digestsOf({ closures }: Known, wanted: (name: string) => boolean): ReadonlySet<Digest> {
+  return new Set([...closures].flatMap(([name, { digests }]) => (wanted(name) ? [...digests] : [])))
 }
 
 /** Other tools write referrers without a name. */

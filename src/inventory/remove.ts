@@ -1,11 +1,13 @@
 import { isHearthError, toFailure } from '../errors.js'
 import type { Digest } from '../oci/digest.js'
 import { quote } from '../oci/quote.js'
+import { subjectOf } from '../oci/referrer.js'
 import type { Registry } from '../registry/registry.js'
 import { type CommitDeps, carryOut, commitRemoval } from './commit-removal.js'
 import { findReference } from './find-reference.js'
 import { inLanes } from './lanes.js'
 import { whyUnpublished } from './published.js'
+import { withoutReferrersOfOthers } from './referrers.js'
 import type { RemovalView, Snapshot } from './removal-plan.js'
 import type { RemoveReport } from './reports.js'
 import { LANES, takeSnapshot } from './surroundings.js'
@@ -54,7 +56,7 @@ export async function removeReferences(
   const { found, unknown } = findAll(names, snapshot.references)
   const { names: allowed, kept } = await allow(found, { snapshot, deps, options })
   if (allowed.size === 0) return { removed: [], kept: [...unknown, ...kept], removedBlobs: 0, freedBytes: 0 }
-  return run(snapshot, { names: allowed, kept: [...unknown, ...kept], leftovers: false }, { deps, options })
+  return run(snapshot, { names: allowed, kept: [...unknown, ...kept], everything: false }, { deps, options })
 }
 
 /** Pure: the report for a folder that holds no cache. */
@@ -62,25 +64,40 @@ export function nothingRemoved(names: readonly string[]): RemoveReport {
   return { removed: [], kept: findAll(names, new Map()).unknown, removedBlobs: 0, freedBytes: 0 }
 }
 
-/** Removes all references but pinned ones, and every blob that no running pull relies on. Order and failures as above. */
+/**
+ * Removes all references but pinned ones and what refers to them, and every blob that no running pull relies on. Order and
+ * failures as above.
+ */
 export async function clean(deps: RemovalDeps, options: RemovalOptions = {}): Promise<RemoveReport> {
   const snapshot = await takeSnapshot(deps, options.signal)
-  const allowed = await allow(new Set(snapshot.references.keys()), { snapshot, deps, options })
-  return run(snapshot, { ...allowed, leftovers: true }, { deps, options })
+  // A registry can be asked about an image alone: what refers to it goes with it.
+  const named = [...snapshot.references].filter(([, { descriptor }]) => {
+    return !options.publishedOnly || subjectOf(descriptor) === undefined
+  })
+  const allowed = await allow(new Set(named.map(([name]) => name)), { snapshot, deps, options })
+  return run(snapshot, { ...allowed, everything: true }, { deps, options })
 }
 
 async function run(
   first: Snapshot,
-  { names, kept, leftovers }: Allowed & { readonly leftovers: boolean },
+  { names, kept, everything }: Allowed & { readonly everything: boolean },
   { deps, options }: Call,
 ): Promise<RemoveReport> {
   const { force = false, signal } = options
-  const choose = async ({ snapshot }: RemovalView) => stillMeant(names, snapshot, force)
-  const { removed, plans, view, blocked } = await commitRemoval(first, { choose, leftovers }, { deps, signal })
+  const choose = async (view: RemovalView) => {
+    const meant = stillMeant(names, view.snapshot, force)
+    return everything ? withoutReferrersOfOthers(meant, view) : meant
+  }
+  const { removed, plans, view, blocked } = await commitRemoval(
+    first,
+    { choose, leftovers: everything },
+    { deps, signal },
+  )
   const gone = await carryOut(plans, { deps, signal })
   const done = new Set(removed)
   await deps.uses.keepOnly([...view.snapshot.references.keys()].filter((name) => !done.has(name)))
-  const missed = [...names.keys()].filter((name) => !done.has(name))
+  const meant = stillMeant(names, view.snapshot, force)
+  const missed = [...names.keys()].filter((name) => !meant.has(name))
   return {
     removed: [...removed].sort(),
     kept: [...kept, ...missed.map(overtaken)],

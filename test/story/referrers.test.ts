@@ -150,6 +150,37 @@ describe('removal with referrers', () => {
       assert.deepEqual(await referrersIn(cache, name), rootsOf([SBOM, SIGNATURE, COSIGN]))
     })
   })
+
+  it('leaves those of a pinned image when everything else is cleaned away', async () => {
+    await withCache({ referrersPerPage: 10 }, async ({ cache, name }) => {
+      await pull(cache, name)
+      await cache.pin([name])
+      const { removed, kept } = await cache.clean()
+      assert.deepEqual([removed, kept.map(({ reference }) => reference)], [[], [name]])
+      assert.deepEqual(await referrersIn(cache, name), rootsOf([...ALL, COSIGN]))
+      await cache.unpin([name])
+      await cache.clean()
+      assert.deepEqual([await cache.list(), (await soundBlobs(cache.path)).size], [[], 0])
+    })
+  })
+
+  it('leaves a pinned one, with what refers to it', async () => {
+    await withCache({ referrersPerPage: 10 }, async ({ cache, name }) => {
+      await pull(cache, name)
+      await cache.pin([`@${SBOM.root.digest}`])
+      await cache.remove([name])
+      assert.deepEqual((await cache.list()).map(({ digest }) => digest).sort(), rootsOf([SBOM, OF_SBOM]))
+      assert.deepEqual((await cache.verify()).problems, [])
+    })
+  })
+
+  it('asks no registry about them, as they have no names there', async () => {
+    await withCache({ referrersPerPage: 10 }, async ({ cache, name }) => {
+      await pull(cache, name)
+      const { removed, kept } = await cache.clean({ publishedOnly: true })
+      assert.deepEqual([removed.length, kept], [1 + ALL.length + 1, []])
+    })
+  })
 })
 
 describe('referrers that another tool wrote without a name', () => {
