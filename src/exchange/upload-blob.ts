@@ -104,10 +104,16 @@ export class BlobUploader {
     let source: UploadPieces | undefined
     try {
       while (session.offset < size && size > ONE_REQUEST_BYTES) {
-        source = source?.at === session.offset ? source : this.#read(session.offset)
-        const bytes = Math.min(size - session.offset, Math.max(this.#pieces[0] ?? 0, session.minPieceBytes ?? 0))
+        const { offset } = session
+        if (source?.at !== offset) {
+          await source?.end()
+          source = this.#read(offset)
+        }
+        const bytes = Math.min(size - offset, Math.max(this.#pieces[0] ?? 0, session.minPieceBytes ?? 0))
         this.#unsure = true
-        session = await uploads.append(session, this.#body(source, session.offset, bytes), { signal })
+        session = await uploads.append(session, this.#body(source, offset, bytes), { signal })
+        // Otherwise the same piece would go out for ever.
+        if (session.offset <= offset) throw this.#tookNothing(offset)
         this.#session = session
         this.#unsure = false
         this.#upload.onBytes(session.offset)
@@ -153,6 +159,12 @@ export class BlobUploader {
   #read(from: number): UploadPieces {
     const { digest, size } = this.#upload.blob
     return new UploadPieces(this.#deps.blobs.stream(digest, { from }), { from, digest, size })
+  }
+
+  #tookNothing(offset: number): HearthError {
+    const { to, blob } = this.#upload
+    const details = { host: to.registry, step: 'upload', digest: blob.digest, offset }
+    return new HearthError('RANGE_INVALID', `${to.registry} took nothing of a piece at ${offset}`, details)
   }
 
   /** What the next attempt has to do differently. */

@@ -128,6 +128,14 @@ describe('a push to a registry with troubles of its own', () => {
     })
   })
 
+  it('gives up on a registry that takes nothing of a piece, whatever it answers', async () => {
+    await withPush({ ...LARGE, cache: { retry: { retries: 2, minDelayMs: 1, maxDelayMs: 2 } } }, async (parts) => {
+      parts.registry.alwaysRefuse({ kind: 'upload', method: 'PATCH' }, respond(202, { Range: '0-0' }))
+      await parts.refused('RANGE_INVALID')
+      assert.equal(piecesOf(parts).length, 3)
+    })
+  })
+
   it('begins again when the registry claims to have more than it was sent', async () => {
     await withPush(LARGE, async (parts) => {
       parts.registry.script({ kind: 'upload', method: 'PATCH' }, withHeaders({ Range: '0-99999999' }))
