@@ -1,4 +1,4 @@
-import { lstat, mkdir, readdir, realpath, rename, rm } from 'node:fs/promises'
+import { lstat, mkdir, readdir, readlink, realpath, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { BufferedFile } from '../blobs/fs-buffered-file.js'
 import { guardedAsync, hasCode } from '../blobs/fs-error.js'
@@ -118,13 +118,25 @@ function standardOutput(): ByteSink & Pending {
   }
 }
 
-/** Through links: they stay, and lead to the new file. */
+/** Through links, also those that lead to nothing yet: they stay, and lead to the new file. */
 async function targetOf(path: string): Promise<string> {
+  return await guardedAsync({ step: 'read', path }, async () => {
+    try {
+      return await realpath(path)
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT')) throw error
+      const target = await linkIn(path)
+      return target === undefined ? path : await targetOf(target)
+    }
+  })
+}
+
+async function linkIn(path: string): Promise<string | undefined> {
   try {
-    return await realpath(path)
+    return resolve(await realpath(dirname(path)), await readlink(path))
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return path
-    return await guardedAsync({ step: 'read', path }, () => Promise.reject(error))
+    if (hasCode(error, 'ENOENT', 'EINVAL')) return undefined
+    throw error
   }
 }
 

@@ -174,6 +174,22 @@ describe('an export', () => {
     assert.deepEqual((await readdir(folder)).sort(), ['link', 'out.tar'])
   })
 
+  it('makes the file that a link leads to, when it is whole', async () => {
+    const cache = await aFilledCache(...bothImages)
+    const folder = await tempDir()
+    const link = join(folder, 'link')
+    await symlink('later.tar', link)
+    const layer = many.platforms.get('linux/amd64')?.layers[0]?.digest ?? assert.fail()
+    const path = join(cache.path, blobPath(layer))
+    await writeFile(path, Buffer.alloc((await stat(path)).size))
+    const failing = cache.export(['many:1'], { output: link })
+    await assert.rejects(failing, (error) => isHearthError(error, 'DIGEST_MISMATCH'))
+    assert.deepEqual(await readdir(folder), ['link'])
+    await exported(cache, ['plain:1'], { output: link })
+    assert.deepEqual((await readdir(folder)).sort(), ['later.tar', 'link'])
+    assert.ok((await lstat(link)).isSymbolicLink())
+  })
+
   it('writes a folder only where there is nothing yet', async () => {
     const cache = await aFilledCache(...bothImages)
     const folder = await tempDir()
