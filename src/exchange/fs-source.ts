@@ -2,7 +2,6 @@ import { createReadStream } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FsBlobStore } from '../blobs/fs-blob-store.js'
-import { guardedAsync } from '../blobs/fs-error.js'
 import type { Staging } from '../blobs/staging.js'
 import { HearthError } from '../errors.js'
 import { readWhole } from '../materialise/fs-read-file.js'
@@ -25,15 +24,11 @@ export type Source = { readonly kind: 'archive'; readonly bytes: Bytes } | { rea
  */
 export async function openSource(source: string, signal: AbortSignal): Promise<Source> {
   if (source === '-') return { kind: 'archive', bytes: readStream(process.stdin, source, signal) }
-  try {
-    const found = await stat(source)
-    if (found.isDirectory()) return { kind: 'folder' }
-    // A pipe has no size and no places; `<(...)` of a shell is one.
-    if (!found.isFile()) return { kind: 'archive', bytes: readStream(createReadStream(source), source, signal) }
-    return { kind: 'archive', bytes: readFile(source) }
-  } catch (error) {
-    throw unreadable(source, error)
-  }
+  const found = await reading(source, () => stat(source))
+  if (found.isDirectory()) return { kind: 'folder' }
+  // A pipe has no size and no places; `<(...)` of a shell is one.
+  if (!found.isFile()) return { kind: 'archive', bytes: readStream(createReadStream(source), source, signal) }
+  return { kind: 'archive', bytes: readFile(source) }
 }
 
 export interface FolderOptions {
@@ -67,26 +62,34 @@ async function imagesIn(path: string): Promise<readonly OfferedImage[]> {
 
 /** The next piece is read while the caller works on this one. */
 async function* readFile(path: string): Bytes {
-  const file = await guardedAsync({ step: 'read', path }, () => open(path, 'r'))
+  const file = await reading(path, () => open(path, 'r'))
   const buffers = [Buffer.allocUnsafeSlow(BUFFER_BYTES), Buffer.allocUnsafeSlow(BUFFER_BYTES)]
   const next = (turn: number): Promise<Buffer> =>
-    guardedAsync({ step: 'read', path }, async () => {
+    reading(path, async () => {
       const buffer = buffers[turn % 2] ?? Buffer.alloc(0)
       return buffer.subarray(0, (await file.read(buffer, 0, BUFFER_BYTES, null)).bytesRead)
     })
-  let reading = next(0)
+  let ahead = next(0)
   try {
     for (let turn = 1; ; turn++) {
-      const piece = await reading
+      const piece = await ahead
       if (piece.length === 0) return
-      reading = next(turn)
+      ahead = next(turn)
       // Heard of when its turn comes, if it does.
-      reading.catch(() => {})
+      ahead.catch(() => {})
       yield piece
     }
   } finally {
-    await reading.catch(() => {})
+    await ahead.catch(() => {})
     await file.close()
+  }
+}
+
+async function reading<T>(source: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read()
+  } catch (error) {
+    throw unreadable(source, error)
   }
 }
 

@@ -302,6 +302,11 @@ describe('an import', () => {
     await holds(into, plain.blobs.keys())
   })
 
+  it('says that it is the source that cannot be read', async () => {
+    // Linux opens one's own memory as a file, and has nothing at its beginning.
+    await refused('INPUT_INVALID', await aCache(), '/proc/self/mem')
+  })
+
   it('makes no cache for a source that is not there', async () => {
     const path = join(await tempDir(), 'cache')
     await refused('INPUT_INVALID', await aCache(path), join(path, 'absent'))
