@@ -112,8 +112,8 @@ export interface Cache {
    */
   verify(options?: VerifyOptions): Promise<VerifyReport>
   /**
-   * Ends what is under way, which then rejects with ABORTED, and all threads and connections. From then on only `list` and
-   * `inspect` answer. Idempotent.
+   * Ends what is under way, which then rejects with ABORTED, and all threads and connections. From then on only `inspect`
+   * answers, and `list` without `at`. Idempotent.
    */
   close(): Promise<void>
 }

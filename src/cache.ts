@@ -98,10 +98,12 @@ class FolderCache implements Cache {
     })
   }
 
-  async list({ at, signal }: ListOptions = {}): Promise<readonly ListedReference[]> {
+  async list({ at, ...options }: ListOptions = {}): Promise<readonly ListedReference[]> {
     if (at !== undefined) {
-      const { listAt } = await import('./cache/remembering.js')
-      return await listAt(this.#parts, at, { ...(signal && { signal }) })
+      return await this.#calls.run(options, async (linked) => {
+        const { listAt } = await import('./cache/remembering.js')
+        return await listAt(this.#parts, at, linked)
+      })
     }
     const { listOf } = await import('./cache/looking.js')
     return await listOf(this.#parts)

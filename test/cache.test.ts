@@ -168,6 +168,7 @@ describe('a cache', () => {
       await assert.rejects(cache.remove([name]), ABORTED)
       await assert.rejects(cache.clean(), ABORTED)
       await assert.rejects(cache.verify(), ABORTED)
+      await assert.rejects(cache.list({ at: 1 }), ABORTED)
       await assert.rejects(async () => {
         for await (const _ of cache.history());
       }, ABORTED)
