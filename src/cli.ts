@@ -82,7 +82,7 @@ async function run({ invocation, cache: options }: Run): Promise<number> {
 
 /** Silence would look like a hang. */
 function tellWait(wait: LockWait): void {
-  if (!output.quiet) process.stderr.write(`hearth: ${waitLine(wait)}\n`)
+  if (!output.quiet) void messages([`hearth: ${waitLine(wait)}`]).then((text) => write(process.stderr, text))
 }
 
 async function print(outcome: Outcome): Promise<number> {

@@ -75,12 +75,19 @@ describe('a command that waits', () => {
     const holder = await startLogProcess('hold', cache)
     process.kill(holder.pid, 'SIGSTOP')
     const commands = [['pull', name], ['rm', name], ['log'], ['verify']]
+    const json = hearth(['pull', name, '--progress', 'json', '--lock-timeout', '2', '--cache', cache])
     const ended = commands.map((argv) => hearth([...argv, '--lock-timeout', '2', '--cache', cache]))
     for (const { exitCode, stderr } of await Promise.all(ended)) {
       assert.equal(exitCode, 6, stderr)
       assert.match(stderr, new RegExp(`waiting for process ${holder.pid} to let go of the log`))
       assert.match(stderr, new RegExp(`LOG_BUSY: process ${holder.pid} did not let go of the log within 2000 ms`))
     }
+    const told = (await json).stderr
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    const texts = told.flatMap(({ type, text }) => (type === 'message' ? [text] : []))
+    assert.match(texts[0], new RegExp(`waiting for process ${holder.pid} to let go of the log`))
     // Whoever only reads does not wait at all.
     await hearthOk(['ls', '--cache', cache])
     process.kill(holder.pid, 'SIGCONT')
