@@ -1,7 +1,4 @@
-/** What stands below the list of commands and options. Progress: a block on a terminal, lines elsewhere, or as --progress says. With --progress json each line is an event:
-  {at, type, ...}; job-progress has the totals. README.md lists the types.
-
-Exit codes: the table ERRORS. */
+/** What stands below the list of commands and options. Exit codes: the table ERRORS. */
 export const HELP = `
 Examples:
   hearth pull alpine redis:7                     the platform this machine runs
@@ -27,6 +24,9 @@ Results go to standard output, progress and messages to standard error. With --j
   log --compact {records, archives},
   verify {blobs, bytes, references, events, problems};
   {error: {code, message, details}} when the whole command failed. For log it is one record a line.
+
+Progress is a block on a terminal and lines elsewhere, or what --progress says. With --progress json each line is an event:
+  {at, type, ...}; job-progress has the totals. README.md lists the types.
 
 Exit codes:
     0  done
