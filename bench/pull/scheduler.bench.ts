@@ -8,6 +8,7 @@ import { idealMs, type Scenario, simulate } from '../../test/support/simulation/
 import type { HostOptions } from '../../test/support/simulation/simulated-host.js'
 import { benchArguments } from '../support/arguments.js'
 import { median } from '../support/measure.js'
+import { reportFigures } from '../support/report.js'
 
 const MB = 1_000_000
 const { rounds } = benchArguments({ rounds: 5, quickRounds: 1 })
@@ -34,6 +35,7 @@ const ORDERS: Readonly<Record<string, NonNullable<Scenario['hooks']>>> = {
   'largest first': {},
 }
 
+const figures: { scenario: string; order: string; n: number; median: number; worst: number }[] = []
 for (const [scenario, options] of Object.entries(SCENARIOS)) {
   for (const [order, hooks] of Object.entries(ORDERS)) {
     const ratios: number[] = []
@@ -41,9 +43,8 @@ for (const [scenario, options] of Object.entries(SCENARIOS)) {
       const simulated = await simulate({ ...options, seed, hooks })
       ratios.push(simulated.makespanMs / idealMs(simulated))
     }
-    const [middle, worst] = [median(ratios), Math.max(...ratios)].map((ratio) => Number(ratio.toFixed(3)))
-    const row = { bench: 'pull/scheduler', scenario, order, n: ratios.length, median: middle, worst }
-    process.stdout.write(`${JSON.stringify(row)}\n`)
-    process.stderr.write(`${scenario.padEnd(50)} ${order.padEnd(14)} ${middle} (worst ${worst})\n`)
+    const [middle = 0, worst = 0] = [median(ratios), Math.max(...ratios)].map((ratio) => Number(ratio.toFixed(3)))
+    figures.push({ scenario, order, n: ratios.length, median: middle, worst })
   }
 }
+reportFigures('pull/scheduler', 'Makespan, as a multiple of what no order could beat', figures)
