@@ -11,13 +11,13 @@ import type { CrashOptions } from './support/options.js'
 import { Oracle } from './support/oracle.js'
 import { Random } from './support/random.js'
 import { Report } from './support/report.js'
+import { AMD64 } from './support/templates.js'
 import { hearthHere, type Served, World } from './support/world.js'
 
 const LANES = 8
 const IMAGES = 12
 /** Between two looks at everything, when all pulls are done. */
 const ROUND_S = 15
-const AMD64 = ['--platform', 'linux/amd64']
 
 export async function gcRace(options: CrashOptions): Promise<number> {
   const report = new Report(`gc every 100 ms beside ${LANES} processes that pull (seed ${options.seed})`)
@@ -53,7 +53,7 @@ class Race {
     this.#oracle.holds([{ reference: pinned.reference, value: pinned.value }])
     // Whether a name is there when all is quiet, nobody can say; if it is, then whole.
     for (const { reference, value } of images) this.#oracle.intend([{ reference, value }])
-    for (let round = 0; this.#report.seconds < seconds; round++) {
+    for (let round = 0; this.#report.seconds < seconds && !this.#report.stopped; round++) {
       const end = Math.min(this.#report.seconds + ROUND_S, seconds)
       let done = false
       const collecting = collectUntil(this.#root, { aborted: () => done })
@@ -82,12 +82,13 @@ class Race {
   }
 
   async #lane(images: readonly Served[], random: Random, end: number): Promise<void> {
-    while (this.#report.seconds < end) {
+    while (this.#report.seconds < end && !this.#report.stopped) {
       const some = random.shuffled(images).slice(0, 1 + random.below(4))
       const argv = ['pull', ...AMD64, ...some.map(({ reference }) => reference), '--cache', this.#root]
       const { exitCode, stderr } = await hearth(argv, { env: this.#world.env })
       this.#report.count(`pull: ${exitCode}`)
-      if (exitCode !== 0) this.#look('a pull', [`it ended with ${exitCode}: ${stderr}`])
+      // Ctrl-C ends it as well.
+      if (exitCode !== 0 && !this.#report.stopped) this.#look('a pull', [`it ended with ${exitCode}: ${stderr}`])
     }
   }
 

@@ -16,13 +16,13 @@ import { ABSENT, type Change, Oracle } from './support/oracle.js'
 import { Random } from './support/random.js'
 import { recoverAndCheck } from './support/recovery.js'
 import { Report } from './support/report.js'
+import { AMD64 } from './support/templates.js'
 import { type Served, World } from './support/world.js'
 
 const LANES = 8
 const IMAGES = 3
 /** Between two looks at everything. */
 const ROUND_S = 20
-const AMD64 = ['--platform', 'linux/amd64']
 
 export async function processes(options: CrashOptions): Promise<number> {
   const report = new Report(`${LANES} processes on one cache (seed ${options.seed})`)
@@ -83,7 +83,7 @@ class Crowd {
   }
 
   async #lane(images: readonly Served[], random: Random): Promise<void> {
-    while (this.#report.seconds < this.#quiet) {
+    while (this.#report.seconds < this.#quiet && !this.#report.stopped) {
       const some = random.shuffled(images).slice(0, 1 + random.below(2))
       const verb = random.pick(['pull', 'pull', 'pull', 'rm', 'rm', 'ls', 'verify', 'gc'])
       if (verb === 'pull') await this.#change(['pull', ...AMD64], some, { wanted: true, random })
@@ -121,10 +121,14 @@ class Crowd {
     const { child, ended } = startHearth([...argv, '--cache', this.#root], { env: this.#world.env })
     const [when, fate, pause] = [random.below(900), random.next(), random.below(3000)]
     const over = new AbortController()
+    let killed = false
     const fates = (async () => {
       if (fate > 0.3) return
       await sleep(when, undefined, { signal: over.signal })
-      if (fate < 0.2) return void child.kill('SIGKILL')
+      if (fate < 0.2) {
+        killed = child.kill('SIGKILL')
+        return
+      }
       child.kill('SIGSTOP')
       // Even when it is over: a stopped process is not.
       await sleep(pause)
@@ -134,12 +138,15 @@ class Crowd {
     over.abort()
     await fates
     this.#report.count(`${argv[0]}: ${result.exitCode === null ? 'killed' : result.exitCode}`)
+    // Ctrl-C reaches it as well.
+    if (this.#report.stopped) return { ...result, exitCode: null }
+    if (result.exitCode === null && !killed) this.#fail(argv.join(' '), ['it hung until it was killed'])
     return result
   }
 
   /** As a backup would: reading LevelDB's files must take no lock away from anybody. */
   async #readEverything(): Promise<void> {
-    while (this.#report.seconds < this.#quiet) {
+    while (this.#report.seconds < this.#quiet && !this.#report.stopped) {
       await sleep(500)
       for (const path of readdirIfAny(this.#root)) readIfAny(join(this.#root, path))
     }

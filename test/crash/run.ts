@@ -37,9 +37,14 @@ process.exit(await main(process.argv.slice(2)))
 
 async function main([name = '--sample', ...argv]: readonly string[]): Promise<number> {
   if (name === '--sample') {
-    const codes: number[] = []
-    for (const { run, sample } of Object.values(PROGRAMS)) codes.push(await run(parseOptions(argv, sample)))
-    return Math.max(...codes)
+    let [worst, stopped] = [0, false]
+    process.once('SIGINT', () => {
+      stopped = true
+    })
+    for (const { run, sample } of Object.values(PROGRAMS)) {
+      if (!stopped) worst = Math.max(worst, await run(parseOptions(argv, sample)))
+    }
+    return worst
   }
   const program = PROGRAMS[name]
   if (program === undefined) {

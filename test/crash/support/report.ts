@@ -18,9 +18,11 @@ export class Report {
   constructor(title: string) {
     this.#title = title
     // Ctrl-C: what was found so far is worth a page, and folders are to be removed.
-    process.once('SIGINT', () => {
-      this.#stopped = true
-    })
+    process.once('SIGINT', this.#stop)
+  }
+
+  readonly #stop = (): void => {
+    this.#stopped = true
   }
 
   /** Whether the user has seen enough: no further trial then. */
@@ -49,6 +51,7 @@ export class Report {
 
   /** Prints the page. @returns the exit code. */
   end(): number {
+    process.removeListener('SIGINT', this.#stop)
     const lines = [
       `== ${this.#title}`,
       ...[...this.#counts].map(([what, count]) => `${`${count}`.padStart(8)} ${what}`),

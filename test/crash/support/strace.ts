@@ -67,7 +67,7 @@ export function mayFakeBoot(): boolean {
   return spawnSync(program, args, { stdio: 'ignore' }).status === 0
 }
 
-/** Runs the built command to its end, or until it is killed. */
+/** Runs the built command to its end, or until it is killed. @throws Error when it takes two minutes. */
 export async function traced(argv: readonly string[], options: TraceOptions): Promise<TracedRun> {
   const { injection, syscalls = MUTATIONS, data, anotherBoot, trace, env } = options
   const strace = ['strace', '-f', '-y', '-o', trace, '-e', `trace=${syscalls.join()}`]
@@ -82,13 +82,21 @@ export async function traced(argv: readonly string[], options: TraceOptions): Pr
   const child = spawn(program, args, {
     env: { PATH: process.env.PATH, HOME: NO_HOME, UV_THREADPOOL_SIZE: '1', UV_USE_IO_URING: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: GIVE_UP_MS,
+    // A group of its own: strace heeds no signal, so one that hangs is killed with it; and Ctrl-C lets a trial end.
+    detached: true,
   })
+  let hangs = false
+  const timer = setTimeout(() => {
+    hangs = true
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+  }, GIVE_UP_MS)
   const exit = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', (code) => resolve(code === 137 ? null : code))
   })
   const [exitCode, stdout, stderr] = await Promise.all([exit, text(child.stdout), text(child.stderr)])
+  clearTimeout(timer)
+  if (hangs) throw new Error(`${argv.join(' ')} hangs, with ${JSON.stringify(injection)}: ${stderr}`)
   return { exitCode, stdout, stderr }
 }
 
