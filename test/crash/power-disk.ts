@@ -41,20 +41,24 @@ interface Prepared {
 export async function powerDisk(options: CrashOptions): Promise<number> {
   const report = new Report(`power cuts of a real ext4 (seed ${options.seed})`)
   const folder = mkdtempSync(join(tmpdir(), 'hearth-crash-disk-'))
-  const disks = mountDisks(folder)
-  if (disks === undefined || !hasStrace() || !mayFakeBoot()) {
-    report.note('not run: it takes root, loop devices, mkfs.xfs, mkfs.ext4 and strace')
-  } else {
-    const world = await World.open()
-    try {
-      await new Cuts(world, disks, report).run(options)
-    } finally {
-      await world.close()
-    }
+  try {
+    const disks = mountDisks(folder)
+    if (disks !== undefined && hasStrace() && mayFakeBoot()) await cutAll(disks, options, report)
+    else report.note('not run: it takes root, loop devices, mkfs.xfs, mkfs.ext4 and strace')
+  } finally {
+    for (const name of ['copy', 'inner', 'outer']) spawnSync('umount', [join(folder, name)])
+    rmSync(folder, { recursive: true, force: true })
   }
-  for (const name of ['copy', 'inner', 'outer']) spawnSync('umount', [join(folder, name)])
-  rmSync(folder, { recursive: true, force: true })
   return report.end()
+}
+
+async function cutAll(disks: Disks, options: CrashOptions, report: Report): Promise<void> {
+  const world = await World.open()
+  try {
+    await new Cuts(world, disks, report).run(options)
+  } finally {
+    await world.close()
+  }
 }
 
 function mountDisks(folder: string): Disks | undefined {
