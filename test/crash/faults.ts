@@ -64,10 +64,9 @@ export async function faults(options: CrashOptions): Promise<number> {
 
 async function everyFault(world: World, { only = '', seed }: CrashOptions): Promise<readonly Fault[]> {
   const random = new Random(seed)
-  const [name = '', call = ''] = only.split(':')
+  const [name, call = ''] = only.split(':')
   const found: Fault[] = []
-  for (const scenario of await scenarios(world)) {
-    if (!scenario.name.includes(name)) continue
+  for (const scenario of await scenarios(world, name)) {
     const [root, trace] = [world.path('cache'), world.path('trace')]
     const history = await historyOf(scenario, root)
     copyFolder(scenario.template, root)

@@ -59,8 +59,8 @@ class Kills {
   }
 
   async run(): Promise<void> {
-    const { only = '', points, seed } = this.#options
-    const wanted = (await scenarios(this.#world)).filter(({ name }) => name.includes(only))
+    const { only, points, seed } = this.#options
+    const wanted = await scenarios(this.#world, only)
     for (const scenario of wanted) this.#prepared.set(scenario.name, await this.#prepare(scenario))
     const replayed = this.#replayed()
     if (replayed) return await this.#trial(replayed)
@@ -104,9 +104,12 @@ class Kills {
 
   /** `SCENARIO:SYSCALL:N:SEED`. */
   #replayed(): Point | undefined {
-    const [name = '', syscall = '', when = '', seed = ''] = this.#options.replay?.split(':') ?? []
+    const { replay } = this.#options
+    if (replay === undefined) return undefined
+    const [name = '', syscall = '', when = '', seed = ''] = replay.split(':')
     const scenario = this.#prepared.get(name)?.scenario
-    return scenario && { scenario, syscall, when: Number(when), seed: Number(seed) }
+    if (scenario === undefined) throw new TypeError(`no such trial: ${replay}`)
+    return { scenario, syscall, when: Number(when), seed: Number(seed) }
   }
 
   async #trial(point: Point): Promise<void> {

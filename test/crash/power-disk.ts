@@ -91,12 +91,10 @@ class Cuts {
     this.#report = report
   }
 
-  async run({ only = '', points, seed, replay }: CrashOptions): Promise<void> {
+  async run({ only, points, seed, replay }: CrashOptions): Promise<void> {
     const [name, syscall, when] = replay?.split(':') ?? []
     const prepared: Prepared[] = []
-    for (const scenario of await scenarios(this.#world)) {
-      if (scenario.name.includes(name ?? only)) prepared.push(await this.#prepare(scenario))
-    }
+    for (const scenario of await scenarios(this.#world, name ?? only)) prepared.push(await this.#prepare(scenario))
     const random = new Random(seed)
     for (let trial = 0; trial < (replay ? 1 : points) && !this.#report.stopped; trial++) {
       const chosen = random.pick(prepared)

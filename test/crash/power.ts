@@ -45,8 +45,7 @@ export async function power(options: CrashOptions): Promise<number> {
 async function run(world: World, options: CrashOptions, report: Report): Promise<void> {
   const reboot = mayFakeBoot()
   if (!reboot) report.note('without the commands of relaxed durability: only root may let the machine seem rebooted')
-  const all = await scenarios(world)
-  const wanted = all.filter(({ name, relaxed }) => name.includes(options.only ?? '') && (reboot || !relaxed))
+  const wanted = (await scenarios(world, options.only)).filter(({ relaxed }) => reboot || !relaxed)
   const recordings: Traced[] = []
   for (const scenario of wanted) recordings.push(await record(world, scenario, reboot))
   for (const { scenario, recording } of recordings) {
@@ -75,7 +74,7 @@ async function record(world: World, scenario: Scenario, anotherBoot: boolean): P
 /** Each moment of each command, until there are enough: first once, then again with other luck. */
 function chosen(recordings: readonly Traced[], random: Random, points: number): State[] {
   const states: State[] = []
-  while (states.length < points) {
+  while (recordings.length > 0 && states.length < points) {
     const round = recordings.flatMap((traced) =>
       traced.recording.ops.map((_, index) => ({
         traced,

@@ -30,6 +30,11 @@ export function parseOptions(argv: readonly string[], { points, seconds }: Amoun
       replay: { type: 'string' },
     },
   })
-  const { seed, only, replay } = values
-  return { seed: Number(seed), points: Number(values.points), seconds: Number(values.seconds), only, replay }
+  const { only, replay } = values
+  const number = (name: 'seed' | 'points' | 'seconds'): number => {
+    const value = Number(values[name])
+    if (!Number.isSafeInteger(value) || value < 0) throw new TypeError(`--${name} takes a whole number`)
+    return value
+  }
+  return { seed: number('seed'), points: number('points'), seconds: number('seconds'), only, replay }
 }

@@ -7,7 +7,7 @@ import { writeLayout } from '../../support/write-layout.js'
 import { carrying } from './carrying.js'
 import { readHistory } from './check.js'
 import { ABSENT, type Change } from './oracle.js'
-import { AMD64, anArchive, dropFromIndex, emptyFolder, halfPulled, loseManifest, pulled } from './templates.js'
+import { AMD64, dropFromIndex, emptyFolder, halfPulled, loseManifest, pulled } from './templates.js'
 import { copyFolder, hearthHere, type Served, type World } from './world.js'
 
 export interface Scenario {
@@ -34,16 +34,22 @@ interface Images {
   readonly large: Served
 }
 
-/** Makes the caches in which the commands will run. */
-export async function scenarios(world: World): Promise<readonly Scenario[]> {
+/** Makes the caches in which the commands will run whose names hold `only`. @throws TypeError when there are none. */
+export async function scenarios(world: World, only = ''): Promise<readonly Scenario[]> {
   const images = await serveImages(world)
-  return [
+  const all = [
     ...(await pulling(world, images)),
     ...(await removing(world, images)),
     ...(await collecting(world, images)),
     ...(await carrying(world, await pulled(world, 'carried', [images.one, images.two]), images)),
     ...(await amongOthers(world, images)),
   ]
+  const names = all.map(({ name }) => name)
+  // A trial is done again by the name of its command.
+  if (new Set(names).size < names.length) throw new TypeError(`two commands have one name: ${names}`)
+  const found = all.filter(({ name }) => name.includes(only))
+  if (found.length === 0) throw new TypeError(`no command is called ${only}; there are ${names.join(', ')}`)
+  return found
 }
 
 export function succeeded({ alsoRight = [] }: Scenario, exitCode: number | null): boolean {
@@ -185,13 +191,6 @@ async function amongOthers(world: World, { one, two, multi }: Images): Promise<r
   dropFromIndex(edited, multi.reference)
   const pull = ['pull', '--pull', 'always', ...AMD64, one.reference]
   return [
-    {
-      name: 'import',
-      template: await pulled(world, 'before-import', [one]),
-      argv: ['import', await anArchive(world, [one, two])],
-      before: [holding(one)],
-      changes: [holding(two)],
-    },
     await restoring(world, one),
     { name: 'pull-adopting', template: foreign, argv: pull, before: [holding(two)], changes: [holding(one)] },
     {

@@ -32,13 +32,6 @@ export async function halfPulled(world: World, { reference, image }: Served): Pr
   return path
 }
 
-export async function anArchive(world: World, images: readonly Served[]): Promise<string> {
-  const path = world.path('archive.tar')
-  const cache = await pulled(world, 'exported', images)
-  await hearthHere(['export', '-o', path, '--cache', cache, ...images.map(({ reference }) => reference)])
-  return path
-}
-
 /** Its log cannot be opened any more. */
 export function loseManifest(root: string): void {
   const log = join(root, '.hearth/log')
