@@ -14,12 +14,12 @@ import { ABSENT, Oracle } from './support/oracle.js'
 import { Random } from './support/random.js'
 import { recoverAndCheck } from './support/recovery.js'
 import { Report } from './support/report.js'
+import { AMD64 } from './support/templates.js'
 import { copyFolder, hearthHere, type Served, World } from './support/world.js'
 
 const MIB = 1024 * 1024
 /** hearth keeps 64 MiB free: with less there is no pull to be interrupted. */
 const DISK_MIB = 80
-const AMD64 = ['--platform', 'linux/amd64']
 
 export async function fullDisk(options: CrashOptions): Promise<number> {
   const report = new Report(`a full disk (seed ${options.seed})`)

@@ -88,11 +88,6 @@ async function runSequence(world: World, { images, tags, sequence }: Sequence): 
     return [...sequence].length
   } finally {
     await real.close()
-    for (const [name, image] of tags) resetTag(world, name, image)
+    for (const [name, image] of tags) world.move(name, image)
   }
-}
-
-function resetTag(world: World, name: string, image: BuiltImage): void {
-  const [repository = '', tag] = name.slice(world.registry.host.length + 1).split(':')
-  world.registry.add(image, repository, tag)
 }

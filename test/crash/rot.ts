@@ -2,21 +2,19 @@
  * Bit rot: every file of a cache is damaged in every way. `verify` has to find it, unless it changes nothing that anybody
  * can see; what `inspect` says is right or an error; and `pull` makes damaged blobs whole again.
  */
-import { readdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
 import { type InspectedNode, isHearthError, openCache } from '../../src/index.js'
 import { checkLayout, readHistory } from './support/check.js'
 import { DAMAGES, type Damage, damage } from './support/damage.js'
-import { ownEntries, readLayout } from './support/layout.js'
+import { everyFile, ownEntries, readLayout } from './support/layout.js'
 import type { CrashOptions } from './support/options.js'
 import { Oracle } from './support/oracle.js'
 import { Random } from './support/random.js'
 import { Report } from './support/report.js'
+import { AMD64 } from './support/templates.js'
 import { copyFolder, hearthHere, type Served, World } from './support/world.js'
 
 /** Nothing in these is believed by anyone. */
 const IGNORED = /\.lock$|\/LOCK$|\/LOG(\.old)?$|\/reserve$/
-const AMD64 = ['--platform', 'linux/amd64']
 
 interface Trial {
   readonly path: string
@@ -73,6 +71,7 @@ class Rot {
     const before = await this.#view(this.#template, String(first))
     const random = new Random(seed)
     const paths = everyFile(this.#template).filter((path) => !IGNORED.test(path) && path.includes(only))
+    if (paths.length === 0) throw new TypeError(`no file is called ${only}`)
     this.#report.note(`${paths.length} files: ${new Set(paths.map(kindOf)).size} kinds`)
     for (const trial of replay ? [replayed(replay)] : chosen(paths, random, points)) {
       if (this.#report.stopped) return
@@ -203,9 +202,4 @@ function replayed(words: string): Trial {
 function kindOf(path: string): string {
   if (path.startsWith('blobs/')) return 'blob'
   return path.replace(/\d{6}/, 'N')
-}
-
-function everyFile(folder: string): string[] {
-  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-  return names.filter((name) => statSync(join(folder, name)).isFile()).sort()
 }

@@ -1,8 +1,8 @@
-import { readdirSync, readFileSync, statSync, utimesSync } from 'node:fs'
+import { readdirSync, readFileSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { hearth } from '../../support/hearth.js'
 import { findTool, runTool } from '../../support/interop.js'
-import { ownEntries, readLayout } from './layout.js'
+import { everyFile, ownEntries, readLayout } from './layout.js'
 import { CANARY, hearthHere, type World } from './world.js'
 
 const TWO_HOURS_S = 2 * 60 * 60
@@ -72,8 +72,3 @@ const KNOWN = new Set([
   '.hearth/materialised.json',
   '.hearth/reserve',
 ])
-
-function everyFile(folder: string): string[] {
-  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-  return names.filter((name) => statSync(join(folder, name)).isFile())
-}

@@ -1,6 +1,6 @@
 /** Reads an image layout as a stranger would: with nothing of hearth's own but the words of the specification. */
 import { createHash } from 'node:crypto'
-import { lstatSync, readdirSync, readFileSync } from 'node:fs'
+import { lstatSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
 export interface LayoutEntry {
@@ -43,6 +43,12 @@ export function readLayout(root: string): Layout {
 export function ownEntries(layout: Layout): ReadonlyMap<string, LayoutEntry> {
   const own = (layout.entries ?? []).filter(({ annotations }) => annotations[PLATFORM_OF] === undefined)
   return new Map(own.map((entry) => [entry.annotations[REF_NAME] ?? `@${entry.digest}`, entry]))
+}
+
+/** All files below a folder, sorted. */
+export function everyFile(folder: string): string[] {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  return names.filter((name) => statSync(join(folder, name)).isFile()).sort()
 }
 
 function parseIndex(bytes: Buffer): Pick<Layout, 'entries' | 'annotations'> {

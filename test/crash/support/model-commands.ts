@@ -80,8 +80,7 @@ function moveTag(world: World, name: string, index: number): Command {
   return command(`${name} moves to image ${index}`, async (model, real) => {
     const image = real.images[index]
     if (image === undefined) throw new TypeError(`no image ${index}`)
-    const [repository = '', tag] = name.slice(world.registry.host.length + 1).split(':')
-    world.registry.add(image, repository, tag)
+    world.move(name, image)
     model.tags.set(name, image)
   })
 }

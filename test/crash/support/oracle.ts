@@ -14,11 +14,6 @@ export interface Change {
 
 export const ABSENT: Value = { root: null, blobs: [] }
 
-interface Intent {
-  readonly changes: readonly Change[]
-  outcome: 'open' | 'acknowledged' | 'refused'
-}
-
 /**
  * Knows what was asked for and what was acknowledged, from outside of the store: the intent is written down before an
  * operation begins, the acknowledgement after it ended. Assumes that operations on one reference follow one another.
@@ -26,7 +21,7 @@ interface Intent {
 export class Oracle {
   readonly #history: string | undefined
   readonly #allowed = new Map<string, Value[]>()
-  readonly #intents: Intent[] = []
+  readonly #intents: (readonly Change[])[] = []
 
   /** @param history a file of JSON lines that keeps all this for whoever wants to look at a failure. */
   constructor(history?: string) {
@@ -41,7 +36,7 @@ export class Oracle {
 
   intend(changes: readonly Change[]): number {
     for (const { reference, value } of changes) this.#allowed.set(reference, [...this.allowed(reference), value])
-    this.#intents.push({ changes, outcome: 'open' })
+    this.#intents.push(changes)
     const id = this.#intents.length - 1
     this.#write({ intent: id, changes })
     return id
@@ -49,17 +44,10 @@ export class Oracle {
 
   /** From here on only what the operation wanted is right. */
   acknowledge(id: number): void {
-    const intent = this.#settle(id, 'acknowledged')
-    for (const { reference, value } of intent.changes) this.#allowed.set(reference, [value])
-  }
-
-  /** The operation ended with a failure that says: nothing was changed. Without it, either is right. */
-  refuse(id: number): void {
-    const { changes } = this.#settle(id, 'refused')
-    for (const { reference, value } of changes) {
-      const left = this.allowed(reference).filter((other) => other !== value)
-      this.#allowed.set(reference, left)
-    }
+    const changes = this.#intents[id]
+    if (changes === undefined) throw new TypeError(`no intent ${id}`)
+    for (const { reference, value } of changes) this.#allowed.set(reference, [value])
+    this.#write({ acknowledged: id })
   }
 
   /** What a reference may stand for now. */
@@ -69,14 +57,6 @@ export class Oracle {
 
   get references(): readonly string[] {
     return [...this.#allowed.keys()]
-  }
-
-  #settle(id: number, outcome: Intent['outcome']): Intent {
-    const intent = this.#intents[id]
-    if (intent === undefined) throw new TypeError(`no intent ${id}`)
-    intent.outcome = outcome
-    this.#write({ [outcome]: id })
-    return intent
   }
 
   #write(line: object): void {

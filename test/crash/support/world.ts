@@ -47,6 +47,12 @@ export class World {
     return { reference, image, value: pulledValue(image, platforms) }
   }
 
+  /** From now on the reference stands for this image. */
+  move(reference: string, image: BuiltImage): void {
+    const [repository = '', tag] = reference.slice(this.registry.host.length + 1).split(':')
+    this.registry.add(image, repository, tag)
+  }
+
   path(name: string): string {
     return join(this.folder, name)
   }
