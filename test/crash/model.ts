@@ -3,6 +3,7 @@
  * agree. A sequence that fails is made as short as it gets, and printed with the seed that finds it again.
  */
 import { rmSync } from 'node:fs'
+import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { anImage, type BuiltImage } from '../support/an-image.js'
 import { checkAgainst, type Model, Real } from './support/model.js'
@@ -15,8 +16,8 @@ import { hearthHere, World } from './support/world.js'
 export interface ModelOptions {
   readonly runs: number
   readonly seed: number
-  /** Where a sequence that failed left off. */
-  readonly path?: string
+  /** Which sequence failed, and how it was shortened, as fast-check writes the two. */
+  readonly again?: { readonly path: string; readonly replayPath: string }
   /** Also with processes that are killed: half a second each. */
   readonly kills: boolean
 }
@@ -24,32 +25,36 @@ export interface ModelOptions {
 export async function model({ points, seed, replay }: CrashOptions): Promise<number> {
   const report = new Report(`sequences of commands against a model (seed ${seed})`)
   try {
-    const path = replay === undefined ? {} : { path: replay }
+    const [path = '', replayPath = ''] = replay?.split(' ') ?? []
+    const again = replay === undefined ? {} : { again: { path, replayPath } }
     report.count('sequences', points)
-    report.count('commands', await checkModel({ runs: points, seed, kills: true, ...path }))
+    report.count('commands', await checkModel({ runs: points, seed, kills: true, ...again }))
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error)
-    const found = /path: "([^"]*)"/.exec(text)?.[1] ?? ''
-    const again = `npm run crash -- model --seed ${seed} --points ${points} --replay ${found}`
-    report.fail({ trial: 'a sequence of commands', problems: [text], replay: again })
+    const text = inspect(error)
+    const [path, replayPath] = [/path: "([^"]*)"/, /replayPath="([^"]*)"/].map((pattern) => pattern.exec(text)?.[1])
+    const command = `npm run crash -- model --seed ${seed} --points ${points} --replay '${path} ${replayPath}'`
+    report.fail({ trial: 'a sequence of commands', problems: [text], replay: command })
   }
   return report.end()
 }
 
 /** @returns how many commands there were. @throws Error with the shortest sequence that fails, and its seed. */
-export async function checkModel({ runs, seed, path, kills }: ModelOptions): Promise<number> {
+export async function checkModel({ runs, seed, again, kills }: ModelOptions): Promise<number> {
   const world = await World.open()
   let count = 0
   try {
     const images = await Promise.all(['one', 'two', 'three'].map((name) => anImage(specOf(name))))
     const tags = await serve(world, images)
     const property = fc.asyncProperty(
-      fc.commands(commands(world, [...tags.keys()], kills), { maxCommands: 12 }),
+      fc.commands(commands(world, [...tags.keys()], kills), {
+        maxCommands: 12,
+        ...(again && { replayPath: again.replayPath }),
+      }),
       async (sequence) => {
         count += await runSequence(world, { images, tags, sequence })
       },
     )
-    await fc.assert(property, { numRuns: runs, seed, ...(path !== undefined && { path }) })
+    await fc.assert(property, { numRuns: runs, seed, ...(again && { path: again.path }) })
     return count
   } finally {
     await world.close()

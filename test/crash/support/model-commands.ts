@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { startHearth } from '../../support/hearth.js'
 import { ownEntries, readLayout } from './layout.js'
 import { checkAgainst, type Model, nameOf, type Real } from './model.js'
-import type { World } from './world.js'
+import { RECOVER } from './recovery.js'
+import { hearthHere, type World } from './world.js'
 
 type Command = fc.AsyncCommand<Model, Real>
 
@@ -108,7 +109,10 @@ function copyEntry(name: string): Command {
   return command(`another tool copies ${name}`, run, { check: ({ held }) => held.has(name) })
 }
 
-/** In a process of its own, which gets as far as it gets; what is there afterwards has to be one of the two. */
+/**
+ * In a process of its own, which gets as far as it gets; what a recovery makes of it has to be one of the two. Before that
+ * index.json may be behind a log that has the change.
+ */
 function kill(verb: string, name: string, ms: number): Command {
   const words = verb === 'pull' ? ['pull', '--pull', 'always', '--platform', 'linux/amd64', name] : ['rm', name]
   return command(`${words.join(' ')}, killed after ${ms} ms`, async (model, real) => {
@@ -117,6 +121,7 @@ function kill(verb: string, name: string, ms: number): Command {
     const timer = setTimeout(() => child.kill('SIGKILL'), ms)
     const { exitCode } = await ended
     clearTimeout(timer)
+    await hearthHere([...RECOVER, '--cache', real.root])
     model.crashed = true
     const [before, after] = [model.held.get(name), verb === 'pull' ? model.tags.get(name) : undefined]
     const found = ownEntries(readLayout(real.root)).get(name)?.digest
