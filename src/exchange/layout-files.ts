@@ -1,5 +1,4 @@
 /** The files of an image layout, in an archive or in a folder. */
-import { isHearthError } from '../errors.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import {
   blobPath,
@@ -10,7 +9,7 @@ import {
   REF_NAME,
 } from '../oci/image-layout.js'
 import { OCI_INDEX } from '../oci/media-type.js'
-import { parseReference } from '../oci/reference.js'
+import { referenceIn, repositoryName } from '../oci/reference.js'
 import type { Bytes } from './bytes.js'
 import type { BlobReader, ExportedImage, PlatformImage } from './exported-image.js'
 
@@ -108,11 +107,6 @@ function renderDockerManifest(images: readonly (ExportedImage & { readonly singl
 
 /** A tag has no digest behind it, and a name that only another tool understands is none. */
 function tagOf(name: string): string | undefined {
-  try {
-    const { registry, repository, tag } = parseReference(name)
-    return tag === undefined ? undefined : `${registry}/${repository}:${tag}`
-  } catch (error) {
-    if (isHearthError(error, 'REFERENCE_INVALID')) return undefined
-    throw error
-  }
+  const reference = referenceIn(name)
+  return reference?.tag === undefined ? undefined : `${repositoryName(reference)}:${reference.tag}`
 }

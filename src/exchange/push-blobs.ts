@@ -1,8 +1,7 @@
-import { isHearthError } from '../errors.js'
 import { closureOf, type ReadContent } from '../inventory/closure.js'
 import type { IndexEntry } from '../log/decide.js'
 import type { Digest } from '../oci/digest.js'
-import { formatReference, parseReference, type Reference } from '../oci/reference.js'
+import { fullReferenceIn } from '../oci/reference.js'
 import type { Repository } from '../registry/uploads.js'
 import type { BlobOutcome } from './upload-blob.js'
 
@@ -51,7 +50,7 @@ export class PushedBlobs {
   async #look(registry: string): Promise<ReadonlyMap<Digest, ReadonlySet<string>>> {
     const repositories = new Map<Digest, Set<string>>()
     for (const { reference, descriptor } of this.#entries) {
-      const from = canonical(reference)
+      const from = fullReferenceIn(reference)
       if (from?.registry !== registry) continue
       const { digests } = await closureOf(descriptor, this.#read)
       for (const digest of digests) {
@@ -59,16 +58,5 @@ export class PushedBlobs {
       }
     }
     return repositories
-  }
-}
-
-/** Undefined for names that other tools gave. */
-function canonical(name: string): Reference | undefined {
-  try {
-    const reference = parseReference(name)
-    return formatReference(reference) === name ? reference : undefined
-  } catch (error) {
-    if (isHearthError(error, 'REFERENCE_INVALID')) return undefined
-    throw error
   }
 }

@@ -2,7 +2,7 @@ import { HearthError } from '../errors.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import { platformSuffix } from '../oci/platform-suffix.js'
 import { quote } from '../oci/quote.js'
-import { formatReference, isTag, parseReference, type Reference } from '../oci/reference.js'
+import { fullReferenceIn, isTag, parseReference, type Reference } from '../oci/reference.js'
 
 /**
  * Pure: where an image goes: to the registry that its own name says, or to another name.
@@ -12,14 +12,10 @@ import { formatReference, isTag, parseReference, type Reference } from '../oci/r
  */
 export function targetOf(stored: string, remoteName: string | undefined): Reference {
   if (remoteName !== undefined) return parseReference(remoteName)
-  const message = `${quote(stored)} is not the full name of an image: say where it goes`
-  try {
-    const reference = parseReference(stored)
-    if (formatReference(reference) === stored) return reference
-  } catch (cause) {
-    throw new HearthError('REFERENCE_INVALID', message, { found: quote(stored) }, cause)
-  }
-  throw new HearthError('REFERENCE_INVALID', message, { found: quote(stored) })
+  const reference = fullReferenceIn(stored)
+  if (reference !== undefined) return reference
+  const found = quote(stored)
+  throw new HearthError('REFERENCE_INVALID', `${found} is not the full name of an image: say where it goes`, { found })
 }
 
 /** A name in the registry, and what it will stand for. */

@@ -1,7 +1,7 @@
-import { HearthError, isHearthError } from '../errors.js'
+import { HearthError } from '../errors.js'
 import type { Digest } from '../oci/digest.js'
 import { quote } from '../oci/quote.js'
-import { formatReference, parseReference, type Reference, repositoryName } from '../oci/reference.js'
+import { formatReference, type Reference, referenceIn, repositoryName } from '../oci/reference.js'
 
 /** Stored names, each with the digest of its root. */
 export type StoredNames = ReadonlyMap<string, Digest>
@@ -15,7 +15,8 @@ const SHOWN_MATCHES = 3
  */
 export function findReference(text: string, stored: StoredNames): string {
   if (stored.has(text)) return text
-  const wanted = parse(text)
+  // A text that is no reference may still be a name that another tool wrote, so it is unknown rather than invalid.
+  const wanted = referenceIn(text)
   const found = wanted && (canonicalMatch(wanted, stored) ?? digestMatch(wanted, stored))
   if (found !== undefined) return found
   const similar = similarNames(text, wanted, stored).map((name) => quote(name))
@@ -58,14 +59,4 @@ function unknown(reference: string, similar: string): HearthError {
   if (similar === '') return new HearthError('REFERENCE_UNKNOWN', `not in the cache: ${reference}`, { reference })
   const message = `not in the cache: ${reference}; similar: ${similar}`
   return new HearthError('REFERENCE_UNKNOWN', message, { reference, similar })
-}
-
-/** A text that is no reference may still be a name that another tool wrote, so it is unknown rather than invalid. */
-function parse(text: string): Reference | undefined {
-  try {
-    return parseReference(text)
-  } catch (error) {
-    if (isHearthError(error, 'REFERENCE_INVALID')) return undefined
-    throw error
-  }
 }

@@ -1,7 +1,7 @@
 import { type Failure, HearthError, toFailure } from '../errors.js'
 import type { Digest } from '../oci/digest.js'
 import { quote } from '../oci/quote.js'
-import { formatReference, parseReference, type Reference } from '../oci/reference.js'
+import { fullReferenceIn, type Reference } from '../oci/reference.js'
 import type { Registry } from '../registry/registry.js'
 
 /**
@@ -28,7 +28,7 @@ export async function whyUnpublished(
 
 /** A name that is not canonical was given by another tool: what it would expand to is a guess, and not asked for. */
 function parseStored(name: string): Reference {
-  const reference = parseReference(name)
-  if (formatReference(reference) === name) return reference
+  const reference = fullReferenceIn(name)
+  if (reference !== undefined) return reference
   throw new HearthError('REFERENCE_INVALID', `${quote(name)} is not the full name of an image`, { found: quote(name) })
 }

@@ -71,9 +71,15 @@ export function referenceIn(text: string): Reference | undefined {
   try {
     return parseReference(text)
   } catch (error) {
-    if (isHearthError(error, 'REFERENCE_INVALID') || isHearthError(error, 'DIGEST_INVALID')) return undefined
+    if (isHearthError(error, 'REFERENCE_INVALID')) return undefined
     throw error
   }
+}
+
+/** A stored name's reference if it is a full one. Others were given by other tools: any registry might be meant. */
+export function fullReferenceIn(name: string): Reference | undefined {
+  const reference = referenceIn(name)
+  return reference !== undefined && formatReference(reference) === name ? reference : undefined
 }
 
 /** Whether a registry may list this as a tag. Spec: distribution-spec v1.1 "Pulling manifests". */

@@ -1,7 +1,7 @@
 import { type Failure, HearthError, isHearthError, toFailure } from '../errors.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
-import { formatReference, type Reference, referenceIn } from '../oci/reference.js'
+import { formatReference, fullReferenceIn, type Reference } from '../oci/reference.js'
 import { collect } from './abortable.js'
 import { fetchBlobs } from './fetch.js'
 import type { OnProgress } from './progress.js'
@@ -52,10 +52,7 @@ export async function refetch(
 
 /** Pure: those of the names that say where an image came from. Other tools' short names do not: any registry might be meant. */
 export function registryNames(names: readonly string[]): readonly Reference[] {
-  return names.flatMap((name) => {
-    const reference = referenceIn(name)
-    return reference !== undefined && formatReference(reference) === name ? [reference] : []
-  })
+  return names.flatMap((name) => fullReferenceIn(name) ?? [])
 }
 
 async function fromAnySource(blob: LostBlob, run: Run, signal: AbortSignal): Promise<Failure | undefined> {
