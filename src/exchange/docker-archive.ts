@@ -9,7 +9,7 @@ import { OCI_CONFIG, OCI_LAYER, OCI_LAYER_GZIP, OCI_LAYER_ZSTD, OCI_MANIFEST } f
 import { archiveInvalid } from './archive-error.js'
 import { type Bytes, bytesOf, collectBytes } from './bytes.js'
 import { type Compression, compressionOf, decompressed, gzip } from './compression.js'
-import { type DockerImage, parseDiffIds, parseDockerManifest } from './docker-manifest.js'
+import { type DockerImage, parseArchivedDiffIds, parseDockerManifest } from './docker-manifest.js'
 import type { OfferedImage } from './offer.js'
 import type { ArchiveContent } from './read-archive.js'
 
@@ -56,7 +56,7 @@ interface Making extends DockerArchiveDeps {
 async function makeManifest(image: DockerImage, making: Making): Promise<Descriptor> {
   const config = partOf(image.config, making.content)
   const tooLarge = () => archiveInvalid(`${image.config} is larger than a config may be`)
-  const diffIds = parseDiffIds(await collectBytes(streamOf(config, making), MAX_MANIFEST_BYTES, tooLarge))
+  const diffIds = parseArchivedDiffIds(await collectBytes(streamOf(config, making), MAX_MANIFEST_BYTES, tooLarge))
   if (diffIds.length !== image.layers.length) {
     throw archiveInvalid(`the image has ${image.layers.length} layers, and its config speaks of ${diffIds.length}`)
   }

@@ -1,6 +1,7 @@
 import { isHearthError } from '../errors.js'
-import { type Digest, isDigest } from '../oci/digest.js'
+import type { Digest } from '../oci/digest.js'
 import { knownFields, parseFields } from '../oci/fields.js'
+import { parseDiffIds } from '../oci/image-config.js'
 import { parseStrictJson } from '../oci/strict-json.js'
 import { archiveInvalid } from './archive-error.js'
 
@@ -15,8 +16,6 @@ export interface DockerImage {
 /** An image has no more; Docker itself stops at 127. */
 const MAX_LAYERS = 10_000
 const ENTRY = knownFields('Config', 'RepoTags', 'Layers')
-const CONFIG = knownFields('rootfs', 'os', 'architecture')
-const ROOTFS = knownFields('diff_ids', 'type')
 
 /**
  * Pure. What a Docker archive's manifest.json says. Moby: image/spec/v1.2.md "Combined Image JSON + Filesystem Changeset".
@@ -38,15 +37,8 @@ export function parseDockerManifest(bytes: Uint8Array): readonly DockerImage[] {
  * Pure. The digests that an image's config promises for its layers' uncompressed bytes, lowest first.
  * @throws HearthError ARCHIVE_INVALID when it is no config of an image.
  */
-export function parseDiffIds(config: Uint8Array): readonly Digest[] {
-  return invalidAs('the config', () => {
-    const fields = parseFields(parseStrictJson(config, { what: 'the config' }), 'the config', CONFIG)
-    const { diff_ids: list } = parseFields(fields.rootfs, 'the config.rootfs', ROOTFS)
-    return textsOf(list, 'rootfs.diff_ids').map((text) => {
-      if (!isDigest(text)) throw archiveInvalid('the config has a diff_id that is no digest')
-      return text
-    })
-  })
+export function parseArchivedDiffIds(config: Uint8Array): readonly Digest[] {
+  return invalidAs('the config', () => parseDiffIds(config))
 }
 
 /** Go writes an empty list as null. */

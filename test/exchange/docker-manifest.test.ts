@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { isHearthError } from '../../src/errors.js'
-import { parseDiffIds, parseDockerManifest } from '../../src/exchange/docker-manifest.js'
+import { parseArchivedDiffIds, parseDockerManifest } from '../../src/exchange/docker-manifest.js'
 
 const bytes = (value: unknown) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value))
 const refused = (parse: () => unknown) => assert.throws(parse, (error) => isHearthError(error, 'ARCHIVE_INVALID'))
@@ -35,8 +35,10 @@ describe('the config of an image', () => {
   const diffId = `sha256:${'a'.repeat(64)}`
 
   it('promises the digests of the layers', () => {
-    assert.deepEqual(parseDiffIds(bytes({ rootfs: { type: 'layers', diff_ids: [diffId] }, os: 'linux' })), [diffId])
-    assert.deepEqual(parseDiffIds(bytes({ rootfs: { type: 'layers', diff_ids: null } })), [])
+    assert.deepEqual(parseArchivedDiffIds(bytes({ rootfs: { type: 'layers', diff_ids: [diffId] }, os: 'linux' })), [
+      diffId,
+    ])
+    assert.deepEqual(parseArchivedDiffIds(bytes({ rootfs: { type: 'layers', diff_ids: null } })), [])
   })
 
   it('is refused without them', () => {
@@ -48,7 +50,7 @@ describe('the config of an image', () => {
       { rootfs: { diff_ids: ['sha256:../../x'] } },
       { rootfs: { diff_ids: 1 } },
     ]) {
-      refused(() => parseDiffIds(bytes(config)))
+      refused(() => parseArchivedDiffIds(bytes(config)))
     }
   })
 })
