@@ -1,13 +1,14 @@
 import type { BlobStore } from '../blobs/blob-store.js'
 import { fromFailure, HearthError } from '../errors.js'
-import { contentReader, type ReadContent, walkImage } from '../inventory/closure.js'
+import { type ReadContent, walkImage } from '../inventory/closure.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
 import { type ImagePlan, leavesOf, type PlannedManifest, planImage } from '../pull/plan.js'
 import type { Offer, OfferedImage } from './offer.js'
 
 export interface AssembleDeps {
-  readonly blobs: Pick<BlobStore, 'read'>
+  /** Of {@link offeredBlobs}. */
+  readonly read: ReadContent
   /** Whether the cache has a sound blob of this size. */
   isPresent(digest: Digest, size: number): Promise<boolean>
   readonly signal?: AbortSignal
@@ -20,8 +21,8 @@ export interface AssembleDeps {
  */
 export async function assemble({ root }: OfferedImage, offer: Offer, deps: AssembleDeps): Promise<ImagePlan> {
   const found: PlannedManifest[] = []
-  const read = offeredContent(offer, deps)
-  for await (const { kind, descriptor, content } of walkImage(root, read, deps.signal && { signal: deps.signal })) {
+  const { read, signal } = deps
+  for await (const { kind, descriptor, content } of walkImage(root, read, signal && { signal })) {
     if (kind === 'config' || kind === 'layer') continue
     if (content?.state === 'damaged') throw fromFailure(content.failure)
     const isRoot = descriptor === root
@@ -34,12 +35,12 @@ export async function assemble({ root }: OfferedImage, offer: Offer, deps: Assem
   return planned(found)
 }
 
-/** Reads manifests of the source, and those of the cache that it has not. */
-export function offeredContent(offer: Offer, { blobs }: Pick<AssembleDeps, 'blobs'>): ReadContent {
-  return contentReader({
+/** Manifests and configs of the source, and those of the cache that it has not. */
+export function offeredBlobs(offer: Offer, blobs: Pick<BlobStore, 'read'>): Pick<BlobStore, 'read'> {
+  return {
     read: async (digest, options) =>
       (await offer.size(digest)) === undefined ? await blobs.read(digest, options) : await offer.read(digest, options),
-  })
+  }
 }
 
 function planned(found: readonly PlannedManifest[]): ImagePlan {

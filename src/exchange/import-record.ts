@@ -12,10 +12,32 @@ import type { Recorder } from '../pull/recorder.js'
 import type { OfferedImage } from './offer.js'
 import type { ImportedImage } from './reports.js'
 
-export interface PlannedImport {
-  readonly plans: ReadonlyMap<OfferedImage, ImagePlan>
-  /** Those of the images that refer to others, and to which. */
-  readonly referrers: ReadonlyMap<OfferedImage, Digest>
+/** Those of the images that refer to others, and to which. */
+type Referrers = ReadonlyMap<OfferedImage, Digest>
+
+/** What the log will say of an image, whatever it is called. */
+type Description = Omit<ReferenceSet, 'type' | 'reference'>
+
+/**
+ * What the log will say of each image. Reads configs.
+ * @throws HearthError MANIFEST_INVALID for a config that is none.
+ */
+export async function describeImages(
+  plans: ReadonlyMap<OfferedImage, ImagePlan>,
+  referrers: Referrers,
+  blobs: Pick<BlobStore, 'read'>,
+): Promise<ReadonlyMap<OfferedImage, Description>> {
+  const described = new Map<OfferedImage, Description>()
+  for (const [image, plan] of plans) {
+    const subject = referrers.get(image)
+    described.set(image, subject === undefined ? await describe(image, plan, blobs) : describeReferrer(plan, subject))
+  }
+  return described
+}
+
+export interface DescribedImport {
+  readonly described: ReadonlyMap<OfferedImage, Description>
+  readonly referrers: Referrers
 }
 
 /**
@@ -26,19 +48,13 @@ export interface PlannedImport {
  */
 export async function recordImages(
   named: ReadonlyMap<string, OfferedImage>,
-  { plans, referrers }: PlannedImport,
+  { described, referrers }: DescribedImport,
   { force = false }: { readonly force?: boolean },
-  deps: { readonly recorder: Recorder; readonly blobs: BlobStore },
+  { recorder }: { readonly recorder: Recorder },
 ): Promise<readonly ImportedImage[]> {
-  const described = new Map<OfferedImage, Description>()
-  for (const [image, plan] of plans) {
-    const subject = referrers.get(image)
-    const found = subject === undefined ? await describe(image, plan, deps.blobs) : describeReferrer(plan, subject)
-    described.set(image, found)
-  }
   const standing = (reference: string): boolean => !referrers.has(named.get(reference) as OfferedImage)
   let images: readonly ImportedImage[] = []
-  await deps.recorder.record(async (held) => {
+  await recorder.record(async (held) => {
     const decided = await decide(named, described, force, held)
     const own = decided.filter(({ event }) => standing(event.reference))
     images = own.map(({ event, changed }) => {
@@ -49,8 +65,6 @@ export async function recordImages(
   })
   return images
 }
-
-type Description = Omit<ReferenceSet, 'type' | 'reference'>
 
 interface Decided {
   readonly event: ReferenceSet
@@ -94,7 +108,7 @@ function addsTo(before: ReferenceRecord, { platforms, size = 0 }: ReferenceSet):
   return platforms.some((platform) => !before.platforms.includes(platform)) || size > (before.size ?? 0)
 }
 
-async function describe({ root }: OfferedImage, plan: ImagePlan, blobs: BlobStore): Promise<Description> {
+async function describe({ root }: OfferedImage, plan: ImagePlan, blobs: Pick<BlobStore, 'read'>): Promise<Description> {
   const indexed = plan.platforms.size > 0
   return {
     descriptor: root,

@@ -5,15 +5,16 @@
 import type { BlobStore, Leases, ReadyIngest } from '../blobs/blob-store.js'
 import type { Staging } from '../blobs/staging.js'
 import { HearthError } from '../errors.js'
+import { contentReader } from '../inventory/closure.js'
 import type { BlobRecord, EventLog } from '../log/event-log.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
 import { isSound } from '../pull/holdings.js'
 import type { ImagePlan } from '../pull/plan.js'
 import type { Recorder } from '../pull/recorder.js'
-import { assemble, offeredContent } from './assemble.js'
+import { assemble, offeredBlobs } from './assemble.js'
 import { type NamingOptions, nameOffered } from './import-names.js'
-import { recordImages, refuseOther } from './import-record.js'
+import { describeImages, recordImages, refuseOther } from './import-record.js'
 import type { Offer, OfferedImage } from './offer.js'
 import type { ImportedSource } from './reports.js'
 import { sortOffered } from './sort-offered.js'
@@ -37,7 +38,8 @@ export interface ImportDeps {
 
 /**
  * All images of an offer, or none.
- * @throws HearthError REFERENCE_EXISTS when a name stands for another image; as nameOffered and assemble; ABORTED.
+ * @throws HearthError REFERENCE_EXISTS when a name stands for another image; as nameOffered, assemble and
+ *   describeImages; ABORTED.
  */
 export async function importOffer(
   offer: Offer,
@@ -45,18 +47,21 @@ export async function importOffer(
   deps: ImportDeps,
 ): Promise<Omit<ImportedSource, 'source'>> {
   const { signal } = options
-  const sorted = await sortOffered(offer.images, offeredContent(offer, deps), signal)
+  const blobs = offeredBlobs(offer, deps.blobs)
+  const read = contentReader(blobs)
+  const sorted = await sortOffered(offer.images, read, signal)
   const named = nameOffered(sorted, options)
   const plans = new Map<OfferedImage, ImagePlan>()
   for (const image of new Set(named.values())) {
-    plans.set(image, await assemble(image, offer, { ...deps, ...(signal && { signal }) }))
+    plans.set(image, await assemble(image, offer, { ...deps, read, ...(signal && { signal }) }))
   }
+  const described = await describeImages(plans, sorted.referrers, blobs)
   await refuseTaken(named, options, deps)
   const staged = await stageMissing([...plans.values()], offer, deps)
   // The last moment to stop: from here on, the images come in.
   if (signal?.aborted) throw new HearthError('ABORTED', 'stopped on request')
   await commit([...plans.values()], staged, deps)
-  const images = await recordImages(named, { plans, referrers: sorted.referrers }, options, deps)
+  const images = await recordImages(named, { described, referrers: sorted.referrers }, options, deps)
   await deps.recorder.flush()
   const bytes = [...staged.values()].reduce((sum, size) => sum + size, 0)
   return { ok: true, images, referrers: sorted.referrers.size, blobs: staged.size, bytes }

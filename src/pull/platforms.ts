@@ -76,7 +76,7 @@ export async function checkPlatform(reference: Reference, plan: ImagePlan, run: 
 }
 
 /** What a plain image's config says it was made for; nothing for artifacts. */
-export async function plainPlatforms(plan: ImagePlan, blobs: BlobStore): Promise<readonly string[]> {
+export async function plainPlatforms(plan: ImagePlan, blobs: Pick<BlobStore, 'read'>): Promise<readonly string[]> {
   const config = plainConfig(plan)
   return config === undefined ? [] : (await readPlatforms(config, blobs)).map(platformName)
 }
@@ -90,7 +90,7 @@ function isImageConfig({ config }: Manifest): boolean {
   return isImageConfigType(config.mediaType)
 }
 
-async function readPlatforms({ digest, size }: Descriptor, blobs: BlobStore): Promise<Platform[]> {
+async function readPlatforms({ digest, size }: Descriptor, blobs: Pick<BlobStore, 'read'>): Promise<Platform[]> {
   if (size > MAX_MANIFEST_BYTES) return []
   const bytes = await blobs.read(digest, { maxBytes: MAX_MANIFEST_BYTES })
   const config = parseStrictJson(bytes, { what: `config ${digest}`, code: 'MANIFEST_INVALID' })
