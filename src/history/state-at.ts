@@ -1,7 +1,7 @@
 import { HearthError } from '../errors.js'
 import type { EventLog } from '../log/event-log.js'
-import type { Recorded } from '../log/events.js'
-import { applyAll, emptyIndex, type IndexState } from '../log/projection.js'
+import type { IndexState } from '../log/projection.js'
+import { replay } from '../log/replay.js'
 
 /** A position of the log, or a time: then that of the last record which is not later. */
 export type Moment = number | Date
@@ -16,29 +16,15 @@ interface ReadOptions {
   readonly signal?: AbortSignal
 }
 
-/** Applying records copies the maps once a time: often enough to bound memory, rarely enough to stay O(events). */
-const RECORDS_PER_STEP = 10_000
-
 /**
  * What was true at a moment, from the records alone.
  * @throws HearthError POSITION_UNKNOWN for a position that the log has not reached, LOG_CORRUPT.
  */
 export async function stateAt(log: EventLog, moment: Moment, options: ReadOptions = {}): Promise<StateAt> {
   const end = typeof moment === 'number' ? moment : await positionAt(log, moment, options)
-  let state = emptyIndex
-  let pending: Recorded[] = []
-  let at: string | undefined
-  for await (const recorded of end === 0 ? [] : log.read(0, options)) {
-    pending.push(recorded)
-    at = recorded.at
-    if (recorded.position === end) break
-    if (pending.length < RECORDS_PER_STEP) continue
-    state = applyAll(state, pending)
-    pending = []
-  }
-  state = applyAll(state, pending)
+  const { state, last } = await replay(log.read(0, options), end)
   if (state.head.position !== end) throw unknown(end, state.head.position)
-  return { state, ...(at !== undefined && { at }) }
+  return { state, ...(last && { at: last.at }) }
 }
 
 /** The last position there is now. */

@@ -1,7 +1,8 @@
 import { isHearthError, toFailure } from '../errors.js'
 import type { EventLog } from '../log/event-log.js'
-import type { Head, Recorded } from '../log/events.js'
-import { applyAll, emptyIndex, type IndexState, withFlushes } from '../log/projection.js'
+import type { Head } from '../log/events.js'
+import { type IndexState, withFlushes } from '../log/projection.js'
+import { replay } from '../log/replay.js'
 import type { VerifyProblem } from './reports.js'
 
 /** The log as it was found: what its records amount to, and what is wrong with it. */
@@ -19,9 +20,6 @@ interface Lookups extends Omit<IndexState, 'head'> {
   readonly head: Head
 }
 
-/** Applying records copies the maps once a time: often enough to bound memory, rarely enough to stay O(events). */
-const RECORDS_PER_STEP = 10_000
-
 /**
  * Reads every record, checks the chain, and compares the log's lookups with what its records amount to.
  * @param at positions for whose states the caller has a use.
@@ -38,7 +36,8 @@ export async function checkLog(
       const archives = await held.archives()
       return { references, pins, blobs, removals, flushes, archives, head: held.head }
     }, options)
-    const { state, states } = await fold(log.read(0, options), { end: lookups.head.position, at: new Set(at) })
+    // Others go on appending; the lookups were taken at their head.
+    const { state, states } = await replay(log.read(0, options), lookups.head.position, new Set(at))
     return {
       state,
       states,
@@ -49,25 +48,6 @@ export async function checkLog(
     if (!isHearthError(error, 'LOG_CORRUPT') && !isHearthError(error, 'LOG_FAILED')) throw error
     return { events: 0, states: new Map(), problems: [{ kind: 'log', subject: 'records', failure: toFailure(error) }] }
   }
-}
-
-async function fold(
-  records: AsyncIterable<Recorded>,
-  { end, at }: { readonly end: number; readonly at: ReadonlySet<number> },
-): Promise<Required<Pick<LogFindings, 'state' | 'states'>>> {
-  let state = emptyIndex
-  const states = new Map<number, IndexState>(at.has(0) ? [[0, emptyIndex]] : [])
-  let pending: Recorded[] = []
-  for await (const recorded of records) {
-    // Others go on appending; the lookups were taken at `end`.
-    if (recorded.position > end) break
-    pending.push(recorded)
-    if (pending.length < RECORDS_PER_STEP && !at.has(recorded.position)) continue
-    state = applyAll(state, pending)
-    pending = []
-    if (at.has(recorded.position)) states.set(recorded.position, state)
-  }
-  return { state: applyAll(state, pending), states }
 }
 
 function differences(state: IndexState, lookups: Lookups): VerifyProblem[] {

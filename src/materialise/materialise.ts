@@ -1,9 +1,9 @@
 import { HearthError, isHearthError } from '../errors.js'
 import { adopt, type IndexEntry } from '../log/decide.js'
 import type { HeldLog } from '../log/event-log.js'
-import type { Head, HearthEvent, Recorded } from '../log/events.js'
-import { applyAll, emptyIndex } from '../log/projection.js'
+import type { Head, HearthEvent } from '../log/events.js'
 import { logCorrupt } from '../log/record.js'
+import { replay } from '../log/replay.js'
 import { type IndexContent, parseIndex, parseIndexFile, renderedHead, renderIndex } from './image-index.js'
 import type { IndexFile } from './index-file.js'
 
@@ -77,12 +77,7 @@ function parseBase(lastWritten: Uint8Array): readonly IndexEntry[] | undefined {
 async function baseFromLog(log: HeldLog, heads: readonly (Head | undefined)[]): Promise<readonly IndexEntry[]> {
   for (const head of heads) {
     if (head === undefined || head.position > log.head.position) continue
-    const records: Recorded[] = []
-    for await (const recorded of head.position === 0 ? [] : log.read(0)) {
-      records.push(recorded)
-      if (recorded.position === head.position) break
-    }
-    const state = applyAll(emptyIndex, records)
+    const { state } = await replay(log.read(0), head.position)
     if (sameHead(state.head, head)) return parseIndexFile(renderIndex(state.references, state.head))
   }
   return []
