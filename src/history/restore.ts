@@ -1,6 +1,6 @@
-import { type Failure, isHearthError, toFailure } from '../errors.js'
+import type { Failure } from '../errors.js'
 import { contentReader } from '../inventory/closure.js'
-import { findReference } from '../inventory/find-reference.js'
+import { findReferences } from '../inventory/find-reference.js'
 import { checkImage } from '../inventory/verify-closure.js'
 import type { ReferenceRecord } from '../log/event-log.js'
 import type { ReferenceSet } from '../log/events.js'
@@ -21,23 +21,17 @@ export async function restoreReferences(
   past: Past,
   { deps, signal }: { readonly deps: HoldingsDeps; readonly signal?: AbortSignal },
 ): Promise<RestoreReport> {
-  const stored = new Map([...past].map(([name, { descriptor }]) => [name, descriptor.digest]))
+  const { found, unknown } = findReferences(names, past)
   const restored: Restored[] = []
   const failed: RestoreReport['failed'][number][] = []
-  for (const name of new Set(names)) {
-    try {
-      const reference = findReference(name, stored)
-      const record = past.get(reference)
-      if (record === undefined) throw new TypeError('what was found is there')
-      const { failure, missing } = await whatLacks(record, deps, signal)
-      if (failure !== undefined) failed.push({ reference, failure, missing })
-      else restored.push(await set(reference, record, deps))
-    } catch (error) {
-      if (!isHearthError(error, 'REFERENCE_UNKNOWN')) throw error
-      failed.push({ reference: name, failure: toFailure(error), missing: [] })
-    }
+  for (const reference of found) {
+    const record = past.get(reference)
+    if (record === undefined) throw new TypeError('what was found is there')
+    const { failure, missing } = await whatLacks(record, deps, signal)
+    if (failure !== undefined) failed.push({ reference, failure, missing })
+    else restored.push(await set(reference, record, deps))
   }
-  return { restored, failed }
+  return { restored, failed: [...failed, ...unknown.map((each) => ({ ...each, missing: [] }))] }
 }
 
 interface Lacks {

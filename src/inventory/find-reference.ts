@@ -1,4 +1,5 @@
-import { HearthError } from '../errors.js'
+import { type Failure, HearthError, isHearthError, toFailure } from '../errors.js'
+import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
 import { quote } from '../oci/quote.js'
 import { formatReference, type Reference, referenceIn, repositoryName } from '../oci/reference.js'
@@ -21,6 +22,31 @@ export function findReference(text: string, stored: StoredNames): string {
   if (found !== undefined) return found
   const similar = similarNames(text, wanted, stored).map((name) => quote(name))
   throw unknown(quote(text), similar.join(', '))
+}
+
+export interface FoundReferences {
+  /** Names as they are stored, each once. */
+  readonly found: ReadonlySet<string>
+  readonly unknown: readonly { readonly reference: string; readonly failure: Failure }[]
+}
+
+/** As {@link findReference}, for several texts: one that means nothing here does not stop the others. */
+export function findReferences(
+  texts: Iterable<string>,
+  references: ReadonlyMap<string, { readonly descriptor: Descriptor }>,
+): FoundReferences {
+  const stored = new Map([...references].map(([name, { descriptor }]) => [name, descriptor.digest]))
+  const found = new Set<string>()
+  const unknown: FoundReferences['unknown'][number][] = []
+  for (const text of texts) {
+    try {
+      found.add(findReference(text, stored))
+    } catch (error) {
+      if (!isHearthError(error, 'REFERENCE_UNKNOWN')) throw error
+      unknown.push({ reference: text, failure: toFailure(error) })
+    }
+  }
+  return { found, unknown }
 }
 
 function canonicalMatch(wanted: Reference, stored: StoredNames): string | undefined {

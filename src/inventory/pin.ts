@@ -1,7 +1,6 @@
-import { isHearthError, toFailure } from '../errors.js'
 import type { EventLog, HeldLog } from '../log/event-log.js'
 import type { HearthEvent } from '../log/events.js'
-import { findReference } from './find-reference.js'
+import { findReferences } from './find-reference.js'
 import type { PinReport } from './reports.js'
 
 export interface PinDeps {
@@ -24,38 +23,20 @@ export function setPins(names: readonly string[], deps: PinDeps, options: PinOpt
   const set = async (held: HeldLog): Promise<PinReport> => {
     await deps.materialise(held)
     const [references, pins] = [await held.references(), await held.pins()]
-    const stored = new Map([...references].map(([name, { descriptor }]) => [name, descriptor.digest]))
-    const { found, failed } = findAll(names, stored)
-    const changed = found.filter((name) => pins.has(name) !== pinned)
+    const { found, unknown } = findReferences(names, references)
+    const changed = [...found].filter((name) => pins.has(name) !== pinned)
     const type = pinned ? 'ReferencePinned' : 'ReferenceUnpinned'
     const events = changed.map((reference): HearthEvent => ({ type, reference }))
     if (events.length > 0) {
       await held.append(events)
       await deps.materialise(held)
     }
-    return { changed, unchanged: found.filter((name) => !changed.includes(name)), failed }
+    return { changed, unchanged: [...found].filter((name) => pins.has(name) === pinned), failed: unknown }
   }
   return deps.log.hold(set, { useReserve: true, ...(signal && { signal }) })
 }
 
 /** Pure: the report for a folder that holds no cache. */
 export function nothingPinned(names: readonly string[]): PinReport {
-  return { changed: [], unchanged: [], failed: findAll(names, new Map()).failed }
-}
-
-function findAll(
-  names: readonly string[],
-  stored: Parameters<typeof findReference>[1],
-): { readonly found: readonly string[]; readonly failed: PinReport['failed'] } {
-  const found = new Set<string>()
-  const failed: PinReport['failed'][number][] = []
-  for (const name of names) {
-    try {
-      found.add(findReference(name, stored))
-    } catch (error) {
-      if (!isHearthError(error, 'REFERENCE_UNKNOWN')) throw error
-      failed.push({ reference: name, failure: toFailure(error) })
-    }
-  }
-  return { found: [...found], failed }
+  return { changed: [], unchanged: [], failed: findReferences(names, new Map()).unknown }
 }

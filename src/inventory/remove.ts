@@ -1,10 +1,9 @@
-import { isHearthError, toFailure } from '../errors.js'
 import type { Digest } from '../oci/digest.js'
 import { quote } from '../oci/quote.js'
 import { subjectOf } from '../oci/referrer.js'
 import type { Registry } from '../registry/registry.js'
 import { type CommitDeps, carryOut, commitRemoval } from './commit-removal.js'
-import { findReference } from './find-reference.js'
+import { findReferences } from './find-reference.js'
 import { inLanes } from './lanes.js'
 import { whyUnpublished } from './published.js'
 import { withoutReferrersOfOthers } from './referrers.js'
@@ -53,7 +52,7 @@ export async function removeReferences(
   options: RemovalOptions = {},
 ): Promise<RemoveReport> {
   const snapshot = await takeSnapshot(deps, options.signal)
-  const { found, unknown } = findAll(names, snapshot.references)
+  const { found, unknown } = findReferences(names, snapshot.references)
   const { names: allowed, kept } = await allow(found, { snapshot, deps, options })
   if (allowed.size === 0) return { removed: [], kept: [...unknown, ...kept], removedBlobs: 0, freedBytes: 0 }
   return run(snapshot, { names: allowed, kept: [...unknown, ...kept], everything: false }, { deps, options })
@@ -61,7 +60,7 @@ export async function removeReferences(
 
 /** Pure: the report for a folder that holds no cache. */
 export function nothingRemoved(names: readonly string[]): RemoveReport {
-  return { removed: [], kept: findAll(names, new Map()).unknown, removedBlobs: 0, freedBytes: 0 }
+  return { removed: [], kept: findReferences(names, new Map()).unknown, removedBlobs: 0, freedBytes: 0 }
 }
 
 /**
@@ -124,24 +123,6 @@ function overtaken(reference: string): Kept {
 function pinned(reference: string): Kept {
   const message = `${quote(reference)} is pinned: unpin it first, or force its removal`
   return { reference, failure: { code: 'REFERENCE_PINNED', message, details: { reference } } }
-}
-
-function findAll(
-  names: readonly string[],
-  references: Snapshot['references'],
-): { found: Set<string>; unknown: Kept[] } {
-  const stored = new Map([...references].map(([name, { descriptor }]) => [name, descriptor.digest]))
-  const found = new Set<string>()
-  const unknown: Kept[] = []
-  for (const name of names) {
-    try {
-      found.add(findReference(name, stored))
-    } catch (error) {
-      if (!isHearthError(error, 'REFERENCE_UNKNOWN')) throw error
-      unknown.push({ reference: name, failure: toFailure(error) })
-    }
-  }
-  return { found, unknown }
 }
 
 /** All but pinned ones; with `publishedOnly` those of them that the registry has. */
