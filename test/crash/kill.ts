@@ -12,7 +12,7 @@ import { Random } from './support/random.js'
 import { checkAftermath, RECOVER } from './support/recovery.js'
 import { Report } from './support/report.js'
 import { historyOf, type Scenario, scenarios, succeeded } from './support/scenarios.js'
-import { callsIn, hasStrace, mutationsOf, siteOf, traced } from './support/strace.js'
+import { callsIn, hasStrace, KILL, mutationsOf, siteOf, traced } from './support/strace.js'
 import { copyFolder, World } from './support/world.js'
 
 /** One kill: of which command, at which call, and what else is left to chance. */
@@ -139,7 +139,7 @@ class Kills {
   /** @returns whether the command got as far as to say that it was done. */
   async #kill({ scenario, syscall, when }: Point, root: string): Promise<boolean> {
     const trace = this.#world.path('trace')
-    const injection = { syscall, when, fault: 'signal=SIGKILL' }
+    const injection = { syscall, when, fault: KILL }
     const run = await traced([...scenario.argv, '--cache', root], { trace, injection, env: this.#world.env })
     this.#report.count(run.exitCode === null ? 'kills' : 'runs that ended before the kill')
     if (run.exitCode === null) this.#noteSite(scenario, syscall, root)
@@ -161,7 +161,7 @@ class Kills {
   ): Promise<void> {
     const syscall = random.pick(['rename', 'fsync', 'fdatasync', 'unlink', 'openat', 'write'])
     const when = 1 + random.below(syscall === 'write' ? 200 : syscall === 'openat' ? 90 : 10)
-    const injection = { syscall, when, fault: 'signal=SIGKILL' }
+    const injection = { syscall, when, fault: KILL }
     const trace = this.#world.path('trace')
     const run = await traced([...recovery, '--cache', root], { trace, injection, env: this.#world.env })
     if (run.exitCode === null) this.#report.count('kills of a recovery')

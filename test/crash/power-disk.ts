@@ -16,7 +16,7 @@ import { Random } from './support/random.js'
 import { checkAftermath } from './support/recovery.js'
 import { Report } from './support/report.js'
 import { historyOf, type Scenario, scenarios, succeeded } from './support/scenarios.js'
-import { callsIn, hasStrace, mayFakeBoot, mutationsOf, traced } from './support/strace.js'
+import { callsIn, hasStrace, KILL, mayFakeBoot, mutationsOf, traced } from './support/strace.js'
 import { copyFolder, World } from './support/world.js'
 
 const OUTER_MIB = 1024
@@ -122,7 +122,7 @@ class Cuts {
     const intent = oracle.intend(scenario.changes)
     const ended = await traced([...scenario.argv, '--cache', root], {
       ...{ trace: this.#world.path('trace'), anotherBoot: true, env: this.#world.env },
-      ...(call && { injection: { ...call, fault: 'signal=SIGKILL' } }),
+      ...(call && { injection: { ...call, fault: KILL } }),
     })
     if (ended.stdout !== '' || succeeded(scenario, ended.exitCode)) oracle.acknowledge(intent)
     this.#report.count(call ? 'power cuts at a system call' : 'power cuts right after the acknowledgement')

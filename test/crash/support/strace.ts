@@ -2,10 +2,11 @@
  * The real command under strace, which counts its system calls, and kills it or lies to it at one of them.
  *
  * Two traps, both measured with strace 6.1: `when=N` counts for each thread by itself, so there is one thread for files;
- * and with --seccomp-bpf an injected signal never arrives (injected errors do), so kills run without it.
+ * and with --seccomp-bpf, which halves the time, an injected signal never arrives (errors and delays do). So strace holds the
+ * process before the call, and it is killed from here.
  */
 import { spawn, spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { type FSWatcher, readFileSync, watch, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -29,11 +30,14 @@ export const MUTATIONS = (
   'ftruncate,truncate,fallocate,link,linkat,symlink,symlinkat,chmod,fchmod,fchmodat,utimensat,copy_file_range,sendfile'
 ).split(',')
 
+/** The fault that is no answer of the kernel: kill -9 before the call. */
+export const KILL = 'kill'
+
 export interface Injection {
   readonly syscall: string
   /** The how-manieth call of it in whichever thread comes there first; `3+` is the third and all after it. */
   readonly when: number | string
-  /** `signal=SIGKILL`, `error=ENOSPC`, `retval=3`. */
+  /** {@link KILL}, or as strace writes it: `error=ENOSPC`, `retval=3`. */
   readonly fault: string
 }
 
@@ -70,15 +74,16 @@ export function mayFakeBoot(): boolean {
 /** Runs the built command to its end, or until it is killed. @throws Error when it takes two minutes. */
 export async function traced(argv: readonly string[], options: TraceOptions): Promise<TracedRun> {
   const { injection, syscalls = MUTATIONS, data, anotherBoot, trace, env } = options
-  const strace = ['strace', '-f', '-y', '-o', trace, '-e', `trace=${syscalls.join()}`]
-  if (!injection?.fault.startsWith('signal')) strace.push('--seccomp-bpf')
-  if (injection) strace.push('-e', `inject=${injection.syscall}:${injection.fault}:when=${injection.when}`)
+  const strace = ['strace', '-f', '-y', '--seccomp-bpf', '-o', trace, '-e', `trace=${syscalls.join()}`]
+  if (injection) strace.push('-e', `inject=${injection.syscall}:${straceFault(injection)}:when=${injection.when}`)
   if (data) strace.push('-xx', '-s', '4000000')
   const [program = '', ...args] = [
     ...(anotherBoot ? BOOT : []),
     ...strace,
-    ...[process.execPath, '--single-threaded', CLI, ...argv],
+    // Few threads. With --single-threaded V8 would refuse the compiled form of the command, which costs 70 ms a run.
+    ...[process.execPath, '--v8-pool-size=0', CLI, ...argv],
   ]
+  const killer = injection?.fault === KILL ? killAtCall(trace, injection) : undefined
   const child = spawn(program, args, {
     env: { PATH: process.env.PATH, HOME: NO_HOME, UV_THREADPOOL_SIZE: '1', UV_USE_IO_URING: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -96,8 +101,28 @@ export async function traced(argv: readonly string[], options: TraceOptions): Pr
   })
   const [exitCode, stdout, stderr] = await Promise.all([exit, text(child.stdout), text(child.stderr)])
   clearTimeout(timer)
+  killer?.close()
   if (hangs) throw new Error(`${argv.join(' ')} hangs, with ${JSON.stringify(injection)}: ${stderr}`)
   return { exitCode, stdout, stderr }
+}
+
+/** Strace notices a death only after the delay: time enough for the kill, and not much more. */
+const HOLD_MS = 50
+
+function straceFault({ fault }: Injection): string {
+  return fault === KILL ? `delay_enter=${HOLD_MS * 1000}` : fault
+}
+
+/** Looks at the trace whenever strace writes to it: a call stands there when it begins. */
+function killAtCall(trace: string, { syscall, when }: Injection): FSWatcher {
+  writeFileSync(trace, '')
+  const watcher = watch(trace, () => {
+    const held = callsIn(trace).find((call) => call.syscall === syscall && call.nth === when)
+    if (held === undefined) return
+    watcher.close()
+    process.kill(Number(held.thread), 'SIGKILL')
+  })
+  return watcher
 }
 
 export interface Call {
