@@ -120,7 +120,12 @@ function killAtCall(trace: string, { syscall, when }: Injection): FSWatcher {
     const held = callsIn(trace).find((call) => call.syscall === syscall && call.nth === when)
     if (held === undefined) return
     watcher.close()
-    process.kill(Number(held.thread), 'SIGKILL')
+    try {
+      process.kill(Number(held.thread), 'SIGKILL')
+    } catch (error) {
+      // Noticed too late: it has ended by itself.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    }
   })
   return watcher
 }
