@@ -117,8 +117,8 @@ async function printStream({ lines, live = false }: StreamOutcome): Promise<void
 async function fail(error: unknown): Promise<number> {
   const wasStopped = exitCodeOfSignal !== undefined && isHearthError(error, 'ABORTED')
   if (!wasStopped) await write(process.stderr, await messages(errorLines(error, output)))
-  // On one line: after the records of a log it is one more JSON line.
-  if (output.json) await write(process.stdout, `${printableJson({ error: failureOf(error) })}\n`)
+  // On one line: after the records of a log it is one more JSON line. What may have failed is standard output itself: that was said.
+  if (output.json) await write(process.stdout, `${printableJson({ error: failureOf(error) })}\n`).catch(() => false)
   return exitCodeOfSignal ?? exitCodeOfError(error)
 }
 

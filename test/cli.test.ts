@@ -14,6 +14,7 @@ import { modulesRun, packagesOf } from './support/modules-run.js'
 import { tempDir } from './support/temp-dir.js'
 
 const CLI = fileURLToPath(new URL('../bundle/cli.js', import.meta.url))
+const NO_FULL = !existsSync('/dev/full')
 const PACKAGE = new URL('../../package.json', import.meta.url)
 
 interface Ended {
@@ -93,12 +94,15 @@ describe('hearth', () => {
     assert.deepEqual([exitCode, stderr], [0, ''])
   })
 
-  it('fails when its output cannot be written', { skip: !existsSync('/dev/full') }, async () => {
-    const full = openSync('/dev/full', 'w')
-    const child = spawn(process.execPath, [CLI, '--help'], { stdio: ['ignore', full, 'pipe'] })
-    const [[exitCode], stderr] = await Promise.all([once(child, 'exit'), text(child.stderr ?? assert.fail())])
-    assert.equal(exitCode, ERRORS.STORE_FAILED.exitCode)
-    assert.match(stderr, /^hearth: STORE_FAILED: /)
+  it('fails when its output cannot be written, also where the failure has to go there', { skip: NO_FULL }, async () => {
+    const cache = await anEmptyLayout()
+    for (const argv of [['--help'], ['--json', '--cache', cache, 'ls']]) {
+      const full = openSync('/dev/full', 'w')
+      const child = spawn(process.execPath, [CLI, ...argv], { stdio: ['ignore', full, 'pipe'] })
+      const [[exitCode], stderr] = await Promise.all([once(child, 'exit'), text(child.stderr ?? assert.fail())])
+      assert.equal(exitCode, ERRORS.STORE_FAILED.exitCode)
+      assert.match(stderr, /^hearth: STORE_FAILED: .*\n$/)
+    }
   })
 
   it('loads no package that ls does not need', async () => {

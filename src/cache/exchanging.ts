@@ -1,6 +1,6 @@
 /** What brings images into a cache: from archives, folders, and another cache. */
 import type { CopyOptions, ImportOptions } from '../call-options.js'
-import { isHearthError, toFailure } from '../errors.js'
+import { HearthError, isHearthError, toFailure } from '../errors.js'
 import type { ImportDeps } from '../exchange/import.js'
 import type { Offer, OfferedImage } from '../exchange/offer.js'
 import type { StoredImage } from '../exchange/plan-export.js'
@@ -49,6 +49,8 @@ export async function copyTo(
   references: readonly string[],
   { to, force, referrers = true, signal }: CopyOptions & { readonly signal: AbortSignal },
 ): Promise<ImportedSource> {
+  // As for the cache's own path: a variable that was not set, and not the current folder.
+  if (to === '') throw new HearthError('OPTION_INVALID', 'the path of the other cache is empty', { option: 'to' })
   const { openFolder } = await import('../exchange/fs-source.js')
   const { CacheParts } = await import('./cache-parts.js')
   const { closureOf, contentReader } = await import('../inventory/closure.js')

@@ -7,6 +7,8 @@ import { HearthError } from '../errors.js'
 import type { ByteSink, Bytes } from './bytes.js'
 import type { LayoutTarget } from './layout-files.js'
 
+const OUTPUT = { option: 'output' } as const
+
 /** What is being written, until it is finished or given up. */
 export interface Pending {
   /** In place and durable on return. */
@@ -18,9 +20,10 @@ export interface Pending {
 /**
  * A file to write an archive to, or standard output for `-`. A file appears under its name when it is whole, in place of an
  * older one; until then it is `<name>.<pid>.<32 hexadecimal digits>` beside it.
- * @throws HearthError OPTION_INVALID for a folder, and for a terminal, which an archive would leave in disorder.
+ * @throws HearthError OPTION_INVALID for an empty name, for a folder, and for a terminal, which an archive would leave in disorder.
  */
 export async function openOutput(output: string): Promise<ByteSink & Pending> {
+  refuseEmpty(output)
   if (output === '-') return standardOutput()
   const path = await targetOf(resolve(output))
   const kind = await kindOf(path)
@@ -31,9 +34,12 @@ export async function openOutput(output: string): Promise<ByteSink & Pending> {
 
 /**
  * A folder to write an image layout to. Appears under its name when it is whole.
- * @throws HearthError OPTION_INVALID when there is something already: what a folder holds is not taken away.
+ * @throws HearthError OPTION_INVALID when there is something already: what a folder holds is not taken away; for an empty name, and
+ *   for `-`, which stands for standard output.
  */
 export async function openLayoutFolder(output: string): Promise<LayoutTarget & Pending> {
+  refuseEmpty(output)
+  if (output === '-') throw new HearthError('OPTION_INVALID', 'a folder cannot go to standard output', OUTPUT)
   const path = resolve(output)
   if (!(await isFree(path))) {
     throw new HearthError('OPTION_INVALID', `${output} is there already; name a new folder, or an empty one`, { path })
@@ -53,6 +59,11 @@ export async function openLayoutFolder(output: string): Promise<LayoutTarget & P
     },
     abandon: () => remove(temporary),
   }
+}
+
+/** A variable that was not set, and not the current folder. */
+function refuseEmpty(output: string): void {
+  if (output === '') throw new HearthError('OPTION_INVALID', 'the name of what is to be written is empty', OUTPUT)
 }
 
 async function ensureFolders(name: string, root: string, folders: Set<string>): Promise<void> {

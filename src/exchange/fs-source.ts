@@ -23,11 +23,11 @@ export type Source = { readonly kind: 'archive'; readonly bytes: Bytes } | { rea
  * @throws HearthError INPUT_INVALID when it cannot be read.
  */
 export async function openSource(source: string, signal: AbortSignal): Promise<Source> {
-  if (source === '-') return { kind: 'archive', bytes: readStream(process.stdin, source, signal) }
+  if (source === '-') return { kind: 'archive', bytes: readStream(() => process.stdin, source, signal) }
   const found = await reading(source, () => stat(source))
   if (found.isDirectory()) return { kind: 'folder' }
   // A pipe has no size and no places; `<(...)` of a shell is one.
-  if (!found.isFile()) return { kind: 'archive', bytes: readStream(createReadStream(source), source, signal) }
+  if (!found.isFile()) return { kind: 'archive', bytes: readStream(() => createReadStream(source), source, signal) }
   return { kind: 'archive', bytes: readFile(source) }
 }
 
@@ -93,12 +93,16 @@ async function reading<T>(source: string, read: () => Promise<T>): Promise<T> {
   }
 }
 
-/** A pipe to which nobody writes cannot be closed while it is read: nobody waits for it then. */
+/**
+ * Opened when it is asked for: then somebody listens to what goes wrong with it. A pipe to which nobody writes cannot be closed
+ * while it is read: nobody waits for it then.
+ */
 async function* readStream(
-  stream: NodeJS.ReadableStream & { destroy(): unknown },
+  open: () => NodeJS.ReadableStream & { destroy(): unknown },
   name: string,
   signal: AbortSignal,
 ): Bytes {
+  const stream = open()
   const pieces = stream[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
   let stop = (): void => {}
   const onAbort = (): void => stop()

@@ -64,6 +64,21 @@ describe('hearth in the hands of who mistypes', () => {
     assert.deepEqual(await readdir(cwd), [])
   })
 
+  it('refuses an empty name of what is to be written, and a folder on standard output', async () => {
+    const cwd = await tempDir()
+    for (const argv of [
+      ['copy', name, '--to', ''],
+      ['export', name, '-o', ''],
+      ['export', name, '-o', '', '--format', 'oci-dir'],
+      ['export', name, '-o', '-', '--format', 'oci-dir'],
+    ]) {
+      const { exitCode, stdout, stderr } = await hearth([...argv, '--cache', original], { cwd })
+      assert.deepEqual([exitCode, stdout], [2, ''], argv.join(' '))
+      assert.match(stderr, /^hearth: OPTION_INVALID: .*(?:empty|folder)/)
+    }
+    assert.deepEqual(await readdir(cwd), [])
+  })
+
   it('makes no cache where there is none, except to pull into it', async () => {
     const cache = join(await tempDir(), 'mistyped')
     assert.equal((await hearthOk(['ls', '--json', '--cache', cache])).replace(/\s/g, ''), '{"references":[]}')

@@ -1,6 +1,8 @@
 /** Images leave a cache and come into another one, in every format: the same digests under the same names. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, it } from 'node:test'
 import type { Cache } from '../../src/api.js'
@@ -305,6 +307,17 @@ describe('an import', () => {
   it('says that it is the source that cannot be read', async () => {
     // Linux opens one's own memory as a file, and has nothing at its beginning.
     await refused('INPUT_INVALID', await aCache(), '/proc/self/mem')
+  })
+
+  it('says so of a socket, which nobody can open', async () => {
+    const path = join(await tempDir(), 'socket')
+    const server = createServer().listen(path)
+    await once(server, 'listening')
+    try {
+      await refused('INPUT_INVALID', await aCache(), path)
+    } finally {
+      server.close()
+    }
   })
 
   it('makes no cache for a source that is not there', async () => {
