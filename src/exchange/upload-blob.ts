@@ -24,8 +24,8 @@ export interface BlobUploadDeps {
 /** Up to here a blob goes out in one request with the end of its upload: one round trip less, and little to send again. */
 const ONE_REQUEST_BYTES = 4 * 1024 * 1024
 /**
- * Tried one after the other when a server finds a request too large (413), as proxies before registries do at 100 MB and
- * less. Until then all that is left is one piece: every round trip costs, Artifact Registry takes no second piece, and a
+ * The next one below what was sent is tried when a server finds a request too large (413), as proxies before registries do at
+ * 100 MB and less; nginx at 1 MiB unless it is told otherwise. Until then all that is left is one piece: every round trip costs, Artifact Registry takes no second piece, and a
  * registry that can go on after a broken piece keeps what it got of it, however large it was.
  */
 const PIECE_BYTES: readonly number[] = [64, 16, 4, 1].map((mebibytes) => mebibytes * 1024 * 1024)
@@ -44,7 +44,10 @@ export class BlobUploader {
   #session: UploadSession | undefined
   /** Whether a request broke off, so that only the registry knows how much it has. */
   #unsure = false
-  #pieces: readonly number[] = [Number.POSITIVE_INFINITY, ...PIECE_BYTES]
+  /** The most that one request may carry. */
+  #mostBytes = Number.POSITIVE_INFINITY
+  /** What the last request carried. */
+  #sentBytes = 0
   #corrupted = false
   /** What was wrong with our own blob: whatever the request then failed with, this is the reason. */
   #damage: unknown
@@ -100,16 +103,17 @@ export class BlobUploader {
   async #send(opened: UploadSession, signal: AbortSignal): Promise<void> {
     const { size, digest } = this.#upload.blob
     const { uploads } = this.#deps
+    const inPieces = size > Math.min(ONE_REQUEST_BYTES, this.#mostBytes)
     let session = opened
     let source: UploadPieces | undefined
     try {
-      while (session.offset < size && size > ONE_REQUEST_BYTES) {
+      while (inPieces && session.offset < size) {
         const { offset } = session
         if (source?.at !== offset) {
           await source?.end()
           source = this.#read(offset)
         }
-        const bytes = Math.min(size - offset, Math.max(this.#pieces[0] ?? 0, session.minPieceBytes ?? 0))
+        const bytes = Math.min(size - offset, Math.max(this.#mostBytes, session.minPieceBytes ?? 0))
         this.#unsure = true
         session = await uploads.append(session, this.#body(source, offset, bytes), { signal })
         // Otherwise the same piece would go out for ever.
@@ -119,7 +123,8 @@ export class BlobUploader {
         this.#upload.onBytes(session.offset)
       }
       this.#unsure = true
-      const last = size > ONE_REQUEST_BYTES ? undefined : this.#body(undefined, session.offset, size - session.offset)
+      const left = size - session.offset
+      const last = left > 0 ? this.#body(undefined, session.offset, left) : undefined
       await uploads.finish(session, digest, { signal, ...(last && { last }) })
     } finally {
       await source?.end()
@@ -130,6 +135,7 @@ export class BlobUploader {
   /** The next bytes of what is being read; when they are asked for a second time, read anew. */
   #body(source: UploadPieces | undefined, offset: number, size: number): UploadBody {
     const { onBytes } = this.#upload
+    this.#sentBytes = size
     const read = (): UploadPieces => this.#read(offset)
     const failed = (error: unknown): void => {
       this.#damage = error
@@ -170,8 +176,9 @@ export class BlobUploader {
   /** What the next attempt has to do differently. */
   #learnFrom(error: unknown): unknown {
     if (!isHearthError(error)) return error
-    if (error.details.status === 413 && this.#pieces.length > 1) {
-      this.#pieces = this.#pieces.slice(1)
+    const smaller = PIECE_BYTES.find((bytes) => bytes < Math.min(this.#sentBytes, this.#mostBytes))
+    if (error.details.status === 413 && smaller !== undefined) {
+      this.#mostBytes = smaller
       return new HearthError('REGISTRY_UNAVAILABLE', `${error.message}; smaller pieces follow`, error.details, error)
     }
     if (!BEGIN_AGAIN.includes(error.code)) return error

@@ -154,15 +154,39 @@ describe('a push to a registry with troubles of its own', () => {
 
   it('sends smaller pieces where one request must not be that large', async () => {
     await withPush({ image: { layers: [{ bytes: 9 * MIB }] } }, async (parts) => {
-      for (let times = 0; times < 3; times++) parts.registry.refuse({ method: 'PATCH' }, respond(413))
+      parts.registry.alwaysRefuse({ kind: 'upload', bodyOver: 4 * MIB }, respond(413))
       await parts.push()
       assertPushed(parts)
       const { size } = layerOf(parts)
-      assert.deepEqual(piecesOf(parts).slice(3), [
+      assert.deepEqual(piecesOf(parts), [
+        `0-${size - 1}`,
         `0-${4 * MIB - 1}`,
         `${4 * MIB}-${8 * MIB - 1}`,
         `${8 * MIB}-${size - 1}`,
       ])
+    })
+  })
+
+  it('sends pieces also of what would go out in one request with its end', async () => {
+    await withPush({ image: { layers: [{ bytes: 2.5 * MIB }] } }, async (parts) => {
+      parts.registry.alwaysRefuse({ kind: 'upload', bodyOver: MIB }, respond(413))
+      await parts.push()
+      assertPushed(parts)
+      const { size } = layerOf(parts)
+      assert.deepEqual(piecesOf(parts), [`0-${MIB - 1}`, `${MIB}-${2 * MIB - 1}`, `${2 * MIB}-${size - 1}`])
+    })
+  })
+
+  it('sends nothing more of a small blob that the registry has got all of, only the end of its upload', async () => {
+    await withPush({}, async (parts) => {
+      parts.registry.breakBody({ kind: 'upload', method: 'PUT' }, MIB)
+      await parts.push()
+      assertPushed(parts)
+      const ranges = parts.registry.requestsFor({ method: 'PUT' }).map(({ headers }) => headers['content-range'])
+      assert.deepEqual(
+        ranges.filter((range) => range !== undefined),
+        [],
+      )
     })
   })
 

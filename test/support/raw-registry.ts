@@ -167,7 +167,10 @@ export class RawRegistry {
       },
       serve: async (request) => {
         if (!broken) return await this.#serve(request, connection, number)
-        await this.#site.answer(request, this.#record(request, number).route)
+        const { route, recorded } = this.#record(request, number)
+        // Nothing ends an upload but the whole of its last request.
+        const method = route.kind === 'upload' && request.method === 'PUT' ? 'PATCH' : request.method
+        await this.#site.answer({ ...recorded, method }, route)
         socket.resetAndDestroy()
         return false
       },

@@ -9,6 +9,8 @@ export interface Match {
   readonly path?: string | RegExp
   /** Whether the request has a Range header. */
   readonly range?: boolean
+  /** Whether its body is larger than this. */
+  readonly bodyOver?: number
 }
 
 export function matches(match: Match, request: RecordedRequest): boolean {
@@ -18,7 +20,8 @@ export function matches(match: Match, request: RecordedRequest): boolean {
     (match.digest === undefined || match.digest === request.digest) &&
     (match.path === undefined ||
       (typeof match.path === 'string' ? match.path === request.path : match.path.test(request.path))) &&
-    (match.range === undefined || match.range === (request.headers.range !== undefined))
+    (match.range === undefined || match.range === (request.headers.range !== undefined)) &&
+    (match.bodyOver === undefined || request.bytes.length > match.bodyOver)
   )
 }
 
