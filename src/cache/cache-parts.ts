@@ -118,6 +118,12 @@ export class CacheParts {
     return await isInitialised(this.path)
   }
 
+  /** The same, where a damaged format.json does not matter. */
+  async wasInitialised(): Promise<boolean> {
+    const { wasInitialised } = await import('../materialise/fs-init.js')
+    return await wasInitialised(this.path)
+  }
+
   /** Ends the threads, and the tasks that take too long to end by themselves. Whoever asks later gets new ones. */
   async closePool(): Promise<void> {
     await this.#pool.close((pool) => pool.close())

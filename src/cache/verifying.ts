@@ -18,9 +18,11 @@ export async function verifyAll(parts: CacheParts, options: VerifyOptions): Prom
     throw new HearthError('OPTION_INVALID', 'a log is rebuilt from blobs that were hashed: not with quick')
   }
   const isClosed = await parts.isClosedToUs()
-  const isThere = isClosed ? (await parts.index.read()) !== undefined : await parts.isThere()
-  if (!isThere) throw new HearthError('CACHE_MISSING', `there is no cache in ${path}`, { path })
-  const log = !isClosed && (await parts.isInitialised()) ? await parts.logAsItIs() : undefined
+  const isOurs = !isClosed && (await parts.wasInitialised())
+  if (!isOurs && (await parts.index.read()) === undefined) {
+    throw new HearthError('CACHE_MISSING', `there is no cache in ${path}`, { path })
+  }
+  const log = isOurs ? await parts.logAsItIs() : undefined
   try {
     const deps = await surveyDeps(parts, log)
     const mending: Mending = {
@@ -46,14 +48,14 @@ async function surveyDeps(parts: CacheParts, log: VerifyDeps['log']): Promise<Ve
   const { path, blobs, index: indexFile, host } = parts
   const [permissions, marker] = [new FsPermissions(path), new FsLayoutMarker(path)]
   const pool = await parts.pool()
-  const hasFormat = async (): Promise<boolean> => (await readFormat(path)) !== undefined
-  return { blobs, indexFile, permissions, marker, pool, jobs: host.parallelism, ...(log && { log, hasFormat }) }
+  const ours = log && { log, readFormat: () => readFormat(path) }
+  return { blobs, indexFile, permissions, marker, pool, jobs: host.parallelism, ...ours }
 }
 
 async function rebuilding(parts: CacheParts, deps: VerifyDeps): Promise<NonNullable<Mending['rebuild']>> {
   const { LevelEventLog } = await import('../log/level-event-log.js')
   const openNewLog = async (): Promise<EventLog> => {
-    const log = await parts.log()
+    const log = await openMended(parts)
     // Also where a handle of this process was open all the while.
     await log.hold(parts.materialise)
     return log
@@ -61,6 +63,13 @@ async function rebuilding(parts: CacheParts, deps: VerifyDeps): Promise<NonNulla
   const replaceLog: RebuildDeps['replaceLog'] = (make) =>
     LevelEventLog.replace(parts.path, { lockTimeoutMs: parts.options.lockTimeoutMs }, make)
   return { ...deps, boot: await parts.boot(), replaceLog, openNewLog }
+}
+
+/** For writing, also where format.json was damaged: its log was read as a whole, or is new. */
+async function openMended(parts: CacheParts): Promise<EventLog> {
+  const { setDamagedFormatAside } = await import('../materialise/fs-init.js')
+  if (await parts.wasInitialised()) await setDamagedFormatAside(parts.path, parts.options)
+  return await parts.log()
 }
 
 interface Repairing {
@@ -79,7 +88,7 @@ async function repairing(parts: CacheParts, { deps, survey, options }: Repairing
   if (survey.index.baseFailure !== undefined && deps.log) await index.exclusively((file) => file.setBaseAside())
   return {
     ...deps,
-    log: await parts.log(),
+    log: await openMended(parts),
     claims: new FsClaims(path, parts.options),
     materialise,
     putAside: (stray) => putStrayAside(path, stray, Date.now()),

@@ -22,8 +22,8 @@ export interface SurveyDeps {
   /** Absent where there are no files that could have wrong ones. */
   readonly permissions?: Permissions
   readonly marker?: LayoutMarker
-  /** Whether format.json is there; absent for a cache without it, that no hearth has written to. */
-  readonly hasFormat?: () => Promise<boolean>
+  /** What format.json says; absent for a cache without it, that no hearth has written to. */
+  readonly readFormat?: () => Promise<unknown>
   readonly pool: Pool
   /** Blobs hashed at once. */
   readonly jobs: number
@@ -72,7 +72,7 @@ export async function surveyCache(deps: SurveyDeps, options: SurveyOptions, know
     ...findings.problems,
     ...checkIndex(index, log === undefined ? undefined : findings),
     ...(deps.marker ? await checkMarker(deps.marker) : []),
-    ...(deps.hasFormat ? await checkFormat(deps.hasFormat) : []),
+    ...(deps.readFormat ? await checkFormat(deps.readFormat) : []),
     ...(deps.permissions ? await checkPermissions(deps.permissions) : []),
     ...hashed.problems,
     ...gapsIn(checks),

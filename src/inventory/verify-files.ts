@@ -18,11 +18,15 @@ export async function checkMarker(marker: LayoutMarker): Promise<readonly Verify
   }
 }
 
-/** Whether the cache says which hearth can read it. */
-export async function checkFormat(hasFormat: () => Promise<boolean>): Promise<readonly VerifyProblem[]> {
-  if (await hasFormat()) return []
-  const message = 'it is missing; the next change makes it anew'
-  return [{ kind: 'index', subject: FORMAT_FILE, failure: { code: 'LAYOUT_INVALID', message, details: {} } }]
+/** Whether the cache says which hearth can read it. @throws HearthError FORMAT_UNSUPPORTED when a newer one made it. */
+export async function checkFormat(readFormat: () => Promise<unknown>): Promise<readonly VerifyProblem[]> {
+  try {
+    if ((await readFormat()) !== undefined) return []
+    throw new HearthError('LAYOUT_INVALID', 'it is missing; the next change makes it anew')
+  } catch (error) {
+    if (!isHearthError(error, 'LAYOUT_INVALID')) throw error
+    return [{ kind: 'index', subject: FORMAT_FILE, failure: toFailure(error) }]
+  }
 }
 
 /** Whether somebody else could change what the cache vouches for. */

@@ -1,7 +1,11 @@
 import { HearthError } from '../errors.js'
 
-/** The layout of `.hearth/` that this hearth reads and writes. A change that an older hearth cannot live with raises it. */
+/**
+ * The layout of `.hearth/` that this hearth reads and writes. A change that an older hearth cannot live with raises it, and with
+ * it the version in the log's summary: that one still tells when format.json is lost or damaged.
+ */
 export const FORMAT_VERSION = 1
+const FILE = '.hearth/format.json'
 
 export interface CacheFormat {
   readonly version: number
@@ -9,19 +13,24 @@ export interface CacheFormat {
   readonly id: string
 }
 
-/** Pure. @throws HearthError FORMAT_UNSUPPORTED for a newer version, LAYOUT_INVALID for what is no format.json. */
+/**
+ * Pure. A newer version counts also where the rest is damaged: that cache is not ours to mend.
+ * @throws HearthError FORMAT_UNSUPPORTED for a newer version, LAYOUT_INVALID for what is no format.json.
+ */
 export function parseFormat(text: string): CacheFormat {
-  const { version, id } = parseObject(text, '.hearth/format.json')
+  refuseNewer(Number(/"version"\s*:\s*(\d+)/.exec(text)?.[1] ?? 0))
+  const { version, id } = parseObject(text, FILE)
   if (typeof version !== 'number' || !Number.isSafeInteger(version) || version < 1 || typeof id !== 'string') {
-    throw new HearthError('LAYOUT_INVALID', '.hearth/format.json is damaged', { file: '.hearth/format.json' })
+    throw new HearthError('LAYOUT_INVALID', `${FILE} is damaged`, { file: FILE })
   }
-  if (version > FORMAT_VERSION) {
-    throw new HearthError('FORMAT_UNSUPPORTED', `a newer hearth made this cache (format ${version})`, {
-      expected: FORMAT_VERSION,
-      actual: version,
-    })
-  }
+  refuseNewer(version)
   return { version, id }
+}
+
+function refuseNewer(version: number): void {
+  if (version <= FORMAT_VERSION) return
+  const details = { expected: FORMAT_VERSION, actual: version }
+  throw new HearthError('FORMAT_UNSUPPORTED', `a newer hearth made this cache (format ${version})`, details)
 }
 
 /**

@@ -1,6 +1,6 @@
 import { lstat, mkdir, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { HearthError } from '../errors.js'
+import { HearthError, isHearthError } from '../errors.js'
 import { acquireLock, type Lock } from '../lock/fs-lock.js'
 import { errnoOf, storeFailure } from '../log/fs-failure.js'
 import { syncFolder } from '../log/fs-sync-folder.js'
@@ -20,6 +20,7 @@ import {
 } from '../oci/image-layout.js'
 import { type CacheFormat, FORMAT_VERSION, parseFormat, parseOciLayout } from './format.js'
 import { MAX_INDEX_BYTES } from './fs-index-file.js'
+import { keepAside } from './fs-keep-aside.js'
 import { keepPrivate } from './fs-private-folder.js'
 import { readWhole } from './fs-read-file.js'
 import { replaceFile, sweepTemporaries } from './fs-replace-file.js'
@@ -65,8 +66,47 @@ export async function openOrInit(path: string, options: InitOptions): Promise<Ca
  * @throws HearthError FORMAT_UNSUPPORTED when a newer hearth made it, LAYOUT_INVALID when format.json is damaged.
  */
 export async function readFormat(path: string): Promise<CacheFormat | undefined> {
-  const text = await readText(join(path, FORMAT_FILE), MAX_SMALL_BYTES)
-  return text === undefined ? undefined : parseFormat(text)
+  try {
+    const text = await readText(join(path, FORMAT_FILE), MAX_SMALL_BYTES)
+    return text === undefined ? undefined : parseFormat(text)
+  } catch (error) {
+    if (!isHearthError(error, 'LAYOUT_INVALID')) throw error
+    const message = `${FORMAT_FILE} is damaged; hearth verify --repair makes it anew`
+    throw new HearthError('LAYOUT_INVALID', message, error.details, error)
+  }
+}
+
+/**
+ * Moves a damaged format.json away, so that the next {@link openOrInit} makes it anew. Safe as long as the caller has read the
+ * log from its first record to its last: then it is of the version that this hearth writes, which the damaged file says no more.
+ * Idempotent; one that another process has made anew meanwhile stays.
+ * @throws HearthError FORMAT_UNSUPPORTED when a newer hearth made it: nothing is touched then.
+ */
+export async function setDamagedFormatAside(path: string, { lockTimeoutMs }: InitOptions): Promise<void> {
+  const root = resolve(path)
+  await keepPrivate(join(root, HEARTH_FOLDER))
+  const lock = await lockInit(root, lockTimeoutMs)
+  try {
+    await readFormat(root)
+  } catch (error) {
+    if (!isHearthError(error, 'LAYOUT_INVALID')) throw error
+    await keepAside(root, FORMAT_FILE)
+  } finally {
+    await unlockInit(root, lock)
+  }
+}
+
+/**
+ * The same as {@link isInitialised}, for whoever can live with a damaged format.json: it was acknowledged before it was damaged.
+ * @throws HearthError FORMAT_UNSUPPORTED.
+ */
+export async function wasInitialised(path: string): Promise<boolean> {
+  try {
+    return await isInitialised(path)
+  } catch (error) {
+    if (isHearthError(error, 'LAYOUT_INVALID')) return true
+    throw error
+  }
 }
 
 /**

@@ -41,6 +41,9 @@ async function serve(world: World): Promise<readonly Served[]> {
   ]
 }
 
+/** These say nothing that is not also in the log: `verify --repair` makes each of them anew. */
+const MENDED = ['.hearth/format.json', '.hearth/materialised.json', 'index.json', 'oci-layout']
+
 /** What a user sees of a cache, to be compared with what it was. */
 interface View {
   readonly history: string
@@ -100,6 +103,7 @@ class Rot {
   async #problems({ path, how }: Trial, before: View, silent: boolean): Promise<readonly string[]> {
     const problems: string[] = []
     const found = await this.#verify()
+    if (found === 'another version') return this.#refused(path)
     for (const blob of await inspectAll(this.#root, this.#images)) {
       if (!before.inspected.has(blob)) problems.push(`inspect shows what never was there: ${blob}`)
     }
@@ -108,26 +112,42 @@ class Rot {
     else if (await this.#looksAs(before)) this.#report.count('that change nothing one can see')
     else problems.push('verify does not find it')
     // What looks untouched is believed: that is what verify is for. Swapped files keep their own times.
-    if (how === 'no rights') problems.push(...(await this.#repair()))
+    if (how === 'no rights') problems.push(...(await this.#repair('rights given back')))
+    else if (found === true && MENDED.includes(path)) problems.push(...(await this.#remake()))
     else if (path.startsWith('blobs/') && (!silent || how === 'delete') && how !== 'swap')
       problems.push(...(await this.#heal()))
     return problems
   }
 
-  /** Whether it finds anything; a text when it fails in a way that is none of its own. */
+  /** Whether it finds anything; a text when it cannot say what is wrong with this very file. */
   async #verify(): Promise<boolean | string> {
     try {
       return (await hearthHere(['verify', '--cache', this.#root])) !== 0
     } catch (error) {
-      return isHearthError(error) && error.code !== 'INTERNAL' ? true : `verify fails: ${error}`
+      if (isHearthError(error, 'FORMAT_UNSUPPORTED')) return 'another version'
+      const isNamed = isHearthError(error) && error.code !== 'INTERNAL' && error.code !== 'LAYOUT_INVALID'
+      return isNamed ? true : `verify fails: ${error}`
     }
   }
 
+  /** A single bit makes another version of format.json, which is then left alone: it may be a newer hearth's. */
+  #refused(path: string): readonly string[] {
+    this.#report.count('taken for a newer version, and left alone')
+    return path === '.hearth/format.json' ? [] : [`${path} says nothing of a version`]
+  }
+
+  /** Where index.json speaks of records that the log has not, nobody can say which of the two is damaged: that takes a rebuild. */
+  async #remake(): Promise<string[]> {
+    await hearthHere(['verify', '--repair', '--cache', this.#root])
+    this.#report.count('files made anew')
+    return (await this.#verify()) ? await this.#repair('of them with the log', '--rebuild') : []
+  }
+
   /** Root reads it all the same. To anybody else it is lost until `verify --repair` gives the owner back its right. */
-  async #repair(): Promise<string[]> {
-    const exitCode = await hearthHere(['verify', '--repair', '--cache', this.#root])
+  async #repair(counted: string, ...more: readonly string[]): Promise<string[]> {
+    const exitCode = await hearthHere(['verify', '--repair', ...more, '--cache', this.#root])
     const left = await this.#verify()
-    this.#report.count('rights given back')
+    this.#report.count(counted)
     return left ? [`verify --repair ends with ${exitCode}, and verify still finds: ${left}`] : []
   }
 

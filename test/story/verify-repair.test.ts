@@ -1,6 +1,6 @@
 /** Damage of every kind to a whole cache, and what verify makes of it. */
 import assert from 'node:assert/strict'
-import { chmod, cp, mkdir, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, readdir, readFile, rm, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { type Cache, isHearthError, openCache, type VerifyOptions, type VerifyReport } from '../../src/index.js'
@@ -240,6 +240,60 @@ describe('hearth verify --repair', () => {
     assert.deepEqual([report.events, history.length], [events, events])
     assert.deepEqual(briefly(await repair()), ['index done'])
     assert.equal(JSON.parse(await readFile(join(cache, FORMAT_FILE), 'utf8')).version, version)
+    await assertWhole()
+  })
+
+  it('names a damaged format.json, which ends every other command that writes, and makes it anew', async () => {
+    const path = join(cache, FORMAT_FILE)
+    const right = await readFile(path, 'utf8')
+    const { events } = await verify()
+    const damages = [
+      () => writeFile(path, right.replace('"version"', '"vErsion"')),
+      () => writeFile(path, right.slice(0, 9)),
+      () => writeFile(path, 'A'.repeat(1 << 17)),
+      () => truncate(path, 0),
+      async () => {
+        await rm(path)
+        await mkdir(path)
+      },
+      async () => {
+        await rm(path, { recursive: true })
+        await symlink('/dev/null', path)
+      },
+    ]
+    for (const damage of damages) {
+      await damage()
+      const found = await verify()
+      assert.deepEqual([found.problems.map(({ subject }) => subject), found.events >= events], [[FORMAT_FILE], true])
+      await assert.rejects(
+        withCache((opened) => opened.pull(names, LINUX)),
+        (error) => isHearthError(error, 'LAYOUT_INVALID') && error.message.includes('verify --repair'),
+      )
+      assert.deepEqual(briefly(await repair()), ['index done'])
+      assert.equal(JSON.parse(await readFile(path, 'utf8')).version, JSON.parse(right).version)
+    }
+    await assertWhole()
+    const aside = (await readdir(join(cache, QUARANTINE_FOLDER))).filter((name) => name.startsWith('format.json'))
+    assert.equal(aside.length, damages.length)
+  })
+
+  it('leaves a format.json alone that a newer hearth may have written, also a damaged one', async () => {
+    const right = await readFile(join(cache, FORMAT_FILE), 'utf8')
+    for (const text of [right.replace(':1,', ':2,'), right.replace(':1,', ':2,').slice(0, -3)]) {
+      await writeFile(join(cache, FORMAT_FILE), text)
+      for (const options of [{}, { repair: true }, { repair: true, rebuild: true }]) {
+        await assert.rejects(verify(options), (error) => isHearthError(error, 'FORMAT_UNSUPPORTED'))
+      }
+      assert.equal(await readFile(join(cache, FORMAT_FILE), 'utf8'), text)
+    }
+  })
+
+  it('makes nothing of a damaged format.json while the log is damaged, which alone could tell of what version it was', async () => {
+    await truncate(join(cache, FORMAT_FILE), 0)
+    await rm(join(cache, LOG_FOLDER, 'CURRENT'))
+    assert.deepEqual(briefly(await repair()), ['log LOG_CORRUPT', 'index LOG_CORRUPT'])
+    assert.equal(await readFile(join(cache, FORMAT_FILE), 'utf8'), '')
+    assert.ok((await verify({ rebuild: true })).problems.every(({ repair }) => repair?.done))
     await assertWhole()
   })
 
