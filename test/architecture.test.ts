@@ -26,8 +26,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   pull: [...PORTS, 'materialise', 'options'],
   inventory: [...PORTS, 'materialise', 'options'],
   history: ['errors', 'oci', 'log', 'pull', 'inventory'],
-  warm: ['errors', 'oci', 'blobs', 'materialise', 'options', 'pull', 'inventory'],
-  exchange: ['errors', 'oci', 'log', 'blobs', 'registry', 'materialise', 'pull', 'inventory'],
+  warm: ['errors', 'oci', 'host', 'blobs', 'materialise', 'options', 'pull', 'inventory'],
+  exchange: ['errors', 'oci', 'host', 'log', 'blobs', 'registry', 'materialise', 'pull', 'inventory'],
   'call-options': ['oci', 'log', 'options', 'pull', 'inventory', 'history', 'warm', 'exchange'],
   api: ['errors', 'oci', 'log', 'call-options', 'pull', 'inventory', 'history', 'warm', 'exchange'],
   cache: [

@@ -36,7 +36,7 @@ export async function exportFrom(
         ...(referrers && { entries }),
         ...(leases && { leases }),
         hostPlatform: hostPlatform(parts.host),
-        openFile: () => openOutput(output),
+        openFile: () => openOutput(output, signal),
         openFolder: () => openLayoutFolder(output),
       },
     ),

@@ -4,6 +4,7 @@ import { BufferedFile } from '../blobs/fs-buffered-file.js'
 import { guardedAsync, hasCode } from '../blobs/fs-error.js'
 import { syncFolder } from '../blobs/fs-folder.js'
 import { HearthError } from '../errors.js'
+import { openPipe } from '../host/fs-pipe.js'
 import type { ByteSink, Bytes } from './bytes.js'
 import type { LayoutTarget } from './layout-files.js'
 
@@ -22,12 +23,13 @@ export interface Pending {
  * older one; until then it is `<name>.<pid>.<32 hexadecimal digits>` beside it.
  * @throws HearthError OPTION_INVALID for an empty name, for a folder, and for a terminal, which an archive would leave in disorder.
  */
-export async function openOutput(output: string): Promise<ByteSink & Pending> {
+export async function openOutput(output: string, signal?: AbortSignal): Promise<ByteSink & Pending> {
   refuseEmpty(output)
   if (output === '-') return standardOutput()
   const path = await targetOf(resolve(output))
   const kind = await kindOf(path)
   if (kind === 'folder') throw new HearthError('OPTION_INVALID', `${output} is a folder`, { path })
+  if (kind === 'pipe') return await toPipe(path, signal)
   if (kind === 'special') return special(await BufferedFile.openSpecial(path))
   return await replacing(path)
 }
@@ -102,7 +104,7 @@ async function replacing(path: string): Promise<ByteSink & Pending> {
   }
 }
 
-/** A device is not replaced by a file, not even by root. */
+/** A device is not replaced by a file, not even by root: it is written to as it is. */
 function special(file: BufferedFile): ByteSink & Pending {
   return {
     write: (chunk) => file.write(chunk),
@@ -115,18 +117,44 @@ function standardOutput(): ByteSink & Pending {
   const { stdout } = process
   if (stdout.isTTY)
     throw new HearthError('OPTION_INVALID', 'an archive is not for a terminal: name a file with --outfile')
-  return {
-    write: (chunk) =>
-      new Promise((resolve, reject) => {
-        stdout.write(chunk, (error) => {
-          if (!error) return resolve()
-          const errno = (error as NodeJS.ErrnoException).code ?? ''
-          reject(new HearthError('STORE_FAILED', `cannot write the archive: ${errno}`, { errno }, error))
-        })
-      }),
-    finish: async () => {},
-    abandon: async () => {},
+  return { write: (chunk) => writeTo(stdout, chunk), finish: async () => {}, abandon: async () => {} }
+}
+
+/** A stop ends the wait for a reader, and that for one who has stopped reading. */
+async function toPipe(path: string, signal?: AbortSignal): Promise<ByteSink & Pending> {
+  const pipe = await guardedAsync({ step: 'open', path }, () => openPipe(path, signal))
+  if (pipe === undefined) throw stopped()
+  // Whoever writes hears of what goes wrong.
+  pipe.on('error', () => {})
+  const stop = (): void => void pipe.destroy()
+  signal?.addEventListener('abort', stop, { once: true })
+  const close = async (): Promise<void> => {
+    signal?.removeEventListener('abort', stop)
+    pipe.destroy()
   }
+  const write = async (chunk: Uint8Array): Promise<void> => {
+    try {
+      await writeTo(pipe, chunk)
+    } catch (error) {
+      throw signal?.aborted ? stopped() : error
+    }
+  }
+  return { write, finish: close, abandon: close }
+}
+
+function stopped(): HearthError {
+  return new HearthError('ABORTED', 'stopped on request')
+}
+
+/** Resolves when all of it is taken. */
+function writeTo(stream: NodeJS.WritableStream, chunk: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.write(chunk, (error) => {
+      if (!error) return resolve()
+      const errno = (error as NodeJS.ErrnoException).code ?? ''
+      reject(new HearthError('STORE_FAILED', `cannot write the archive: ${errno}`, { errno }, error))
+    })
+  })
 }
 
 /** Through links, also those that lead to nothing yet: they stay, and lead to the new file. */
@@ -151,11 +179,13 @@ async function linkIn(path: string): Promise<string | undefined> {
   }
 }
 
-async function kindOf(path: string): Promise<'file' | 'folder' | 'special' | 'none'> {
+async function kindOf(path: string): Promise<'file' | 'folder' | 'pipe' | 'special' | 'none'> {
   return await guardedAsync({ step: 'read', path }, async () => {
     try {
       const stat = await lstat(path)
-      return stat.isDirectory() ? 'folder' : stat.isFile() ? 'file' : 'special'
+      if (stat.isDirectory()) return 'folder'
+      if (stat.isFIFO()) return 'pipe'
+      return stat.isFile() ? 'file' : 'special'
     } catch (error) {
       if (hasCode(error, 'ENOENT')) return 'none'
       throw error

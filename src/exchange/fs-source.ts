@@ -1,9 +1,10 @@
-import { createReadStream } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { FsBlobStore } from '../blobs/fs-blob-store.js'
 import type { Staging } from '../blobs/staging.js'
 import { HearthError } from '../errors.js'
+import { openStream } from '../host/fs-pipe.js'
 import { readWhole } from '../materialise/fs-read-file.js'
 import { INDEX_FILE, OCI_LAYOUT_FILE } from '../oci/image-layout.js'
 import { archiveInvalid } from './archive-error.js'
@@ -23,11 +24,11 @@ export type Source = { readonly kind: 'archive'; readonly bytes: Bytes } | { rea
  * @throws HearthError INPUT_INVALID when it cannot be read.
  */
 export async function openSource(source: string, signal: AbortSignal): Promise<Source> {
-  if (source === '-') return { kind: 'archive', bytes: readStream(() => process.stdin, source, signal) }
+  if (source === '-') return { kind: 'archive', bytes: readStream(async () => process.stdin, source, signal) }
   const found = await reading(source, () => stat(source))
   if (found.isDirectory()) return { kind: 'folder' }
   // A pipe has no size and no places; `<(...)` of a shell is one.
-  if (!found.isFile()) return { kind: 'archive', bytes: readStream(() => createReadStream(source), source, signal) }
+  if (!found.isFile()) return { kind: 'archive', bytes: readStream(() => openStream(source), source, signal) }
   return { kind: 'archive', bytes: readFile(source) }
 }
 
@@ -94,15 +95,12 @@ async function reading<T>(source: string, read: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Opened when it is asked for: then somebody listens to what goes wrong with it. A pipe to which nobody writes cannot be closed
- * while it is read: nobody waits for it then.
+ * Opened when it is asked for: then somebody listens to what goes wrong with it. Standard input to which nobody writes cannot be
+ * closed while it is read: nobody waits for it then.
  */
-async function* readStream(
-  open: () => NodeJS.ReadableStream & { destroy(): unknown },
-  name: string,
-  signal: AbortSignal,
-): Bytes {
-  const stream = open()
+async function* readStream(open: () => Promise<Readable>, name: string, signal: AbortSignal): Bytes {
+  const stream = await reading(name, open)
+  if (stream.destroyed) throw new HearthError('INPUT_INVALID', 'standard input can be read once', { file: name })
   const pieces = stream[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
   let stop = (): void => {}
   const onAbort = (): void => stop()

@@ -1,6 +1,7 @@
-import { createReadStream } from 'node:fs'
 import { resolve } from 'node:path'
+import type { Readable } from 'node:stream'
 import { HearthError } from '../errors.js'
+import { openStream } from '../host/fs-pipe.js'
 import { replaceFile } from '../materialise/fs-replace-file.js'
 import { MAX_INPUT_BYTES } from './parse-input.js'
 
@@ -17,10 +18,20 @@ export async function readInput(file: string, signal: AbortSignal): Promise<Uint
 /** The same; undefined when there is no such file. */
 export async function readInputIfThere(file: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
   if (signal.aborted) throw stopped(file)
-  // A stream for files too: `<(…)` in a shell is a pipe with a file's name, and has no size to ask for.
-  const stream = file === '-' ? process.stdin : createReadStream(file)
+  try {
+    // A stream for files too: `<(…)` in a shell is a pipe with a file's name, and has no size to ask for.
+    return await readStream(file === '-' ? process.stdin : await openStream(file), file, signal)
+  } catch (error) {
+    const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
+    if (code === 'ENOENT') return undefined
+    if (error instanceof HearthError || code === undefined || code.startsWith('ERR_')) throw error
+    throw unreadable(file, code, error)
+  }
+}
+
+async function readStream(stream: Readable, file: string, signal: AbortSignal): Promise<Uint8Array> {
   if (stream.destroyed) throw unreadable(file, 'standard input can be read once')
-  // A pipe to which nobody writes keeps its stream open even when that is destroyed: nobody waits for it then.
+  // Standard input to which nobody writes stays open even when it is destroyed: nobody waits for it then.
   let stop = (): void => {}
   const aborted = new Promise<never>((_, reject) => {
     stop = () => reject(stopped(file))
@@ -28,11 +39,6 @@ export async function readInputIfThere(file: string, signal: AbortSignal): Promi
   signal.addEventListener('abort', stop, { once: true })
   try {
     return await Promise.race([collect(stream, file), aborted])
-  } catch (error) {
-    const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
-    if (code === 'ENOENT') return undefined
-    if (error instanceof HearthError || code === undefined || code.startsWith('ERR_')) throw error
-    throw unreadable(file, code, error)
   } finally {
     signal.removeEventListener('abort', stop)
     stream.destroy()
