@@ -2,10 +2,11 @@ import { ERRORS, type Failure, isHearthError } from '../errors.js'
 import { printable } from './printable.js'
 import { redact } from './redact.js'
 
-/** The details that tell where something went wrong, in the order in which they are shown. */
-const WHERE = ['host', 'target', 'step', 'path', 'expected', 'actual'] as const
+/** The details that tell where something went wrong and what was lacking, in the order in which they are shown. */
+const WHERE = ['host', 'target', 'step', 'path', 'needed', 'free', 'expected', 'actual'] as const
 /** Words that a message may hold by chance: they are shown in any case. */
 const SHORT = new Set<string>(['host', 'target', 'step'])
+const BYTES = new Set<string>(['needed', 'free'])
 const MAX_CAUSES = 8
 
 /**
@@ -18,7 +19,9 @@ export function failureLine({ code, message: whole, details }: Failure, subject?
   const named = subject === undefined || message.includes(subject) ? '' : `${subject}: `
   const where = WHERE.flatMap((name) => {
     const value = details[name]
-    return value === undefined || (!SHORT.has(name) && message.includes(String(value))) ? [] : [`${name} ${value}`]
+    return value === undefined || (!SHORT.has(name) && message.includes(String(value)))
+      ? []
+      : [`${name} ${value}${BYTES.has(name) ? ' bytes' : ''}`]
   })
   const place = where.length === 0 ? '' : ` (${where.join(', ')})`
   return `hearth: ${code}: ${printable(named + message + place)}`

@@ -46,7 +46,7 @@ const NOTICED_AFTER_MS = 1000
  * so two holders in one process exclude each other too, and closing another descriptor of the same file does not drop it.
  * Conflicts with fcntl locks of other programs. The wait polls: the kernel's blocking wait has no deadline and would
  * occupy one of libuv's four threads. Lock files may be removed by whoever holds them exclusively.
- * @throws HearthError what `busy` makes when the time is up, ABORTED by the signal, STORE_READ_ONLY or STORE_FAILED when
+ * @throws HearthError what `busy` makes when the time is up, ABORTED by the signal, STORE_READ_ONLY, NO_SPACE or STORE_FAILED when
  *   the file cannot be opened or locked.
  */
 export async function acquireLock(path: string, options: AcquireOptions): Promise<Lock> {
@@ -178,7 +178,9 @@ function lockFailure(error: unknown, path: string): HearthError {
   if (errno === 'EROFS' || errno === 'EACCES' || errno === 'EPERM') {
     return new HearthError('STORE_READ_ONLY', `cannot write the lock file ${path}`, { path, errno }, error)
   }
-  return new HearthError('STORE_FAILED', `cannot lock ${path}`, { path, ...(errno && { errno }) }, error)
+  // Also a disk that has bytes, and no room for one more file.
+  const code = errno === 'ENOSPC' || errno === 'EDQUOT' ? 'NO_SPACE' : 'STORE_FAILED'
+  return new HearthError(code, `cannot lock ${path}`, { path, ...(errno && { errno }) }, error)
 }
 
 function errnoOf(error: unknown): string | undefined {

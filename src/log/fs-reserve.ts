@@ -1,14 +1,13 @@
-import { open, rm, stat, statfs } from 'node:fs/promises'
+import { open, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { HEARTH_FOLDER } from '../oci/image-layout.js'
 import { errnoOf, storeFailure } from './fs-failure.js'
+import { availableBytes, LOG_NEEDS_BYTES } from './fs-space.js'
 
 /** Bytes that are free for us in the file system of a path. */
 export type FreeSpace = (path: string) => Promise<number>
 
 const RESERVE_BYTES = 1024 * 1024
-/** Below this the disk counts as full: opening the log, an append and a new index.json need some of it. */
-const FULL_BELOW_BYTES = 2 * RESERVE_BYTES
 /** Above this the reserve may be laid in again without getting in anybody's way. */
 const AMPLE_BYTES = 64 * RESERVE_BYTES
 
@@ -38,20 +37,11 @@ export async function keepReserve(root: string, freeSpace: FreeSpace = available
 
 /** Gives the reserve back to a full disk; keeps it otherwise. Idempotent. */
 export async function useReserve(root: string, freeSpace: FreeSpace = availableBytes): Promise<void> {
-  if ((await freeSpace(root)) >= FULL_BELOW_BYTES) return
+  if ((await freeSpace(root)) >= LOG_NEEDS_BYTES) return
   try {
     await rm(reservePath(root), { force: true })
   } catch (error) {
     throw storeFailure(error, `remove ${reservePath(root)}`)
-  }
-}
-
-async function availableBytes(path: string): Promise<number> {
-  try {
-    const { bavail, bsize } = await statfs(path)
-    return bavail * bsize
-  } catch (error) {
-    throw storeFailure(error, `ask for the free space of ${path}`)
   }
 }
 

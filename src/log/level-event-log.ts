@@ -8,6 +8,7 @@ import type { HearthEvent, Recorded } from './events.js'
 import { errnoOf, storeFailure } from './fs-failure.js'
 import { type LogLockOptions, lockLog } from './fs-log-lock.js'
 import { useReserve } from './fs-reserve.js'
+import { LOG_NEEDS_BYTES, withSpace } from './fs-space.js'
 import { appendAfter, lend } from './held-log.js'
 import { archiveNext } from './level-archive.js'
 import { appendSign, waitForAppend } from './level-changes.js'
@@ -162,6 +163,9 @@ export class LevelEventLog implements EventLog {
     this.#running.add(done)
     try {
       return await done
+    } catch (error) {
+      // LevelDB has words for a full disk, and no numbers.
+      throw await withSpace(error, this.#path, LOG_NEEDS_BYTES)
     } finally {
       this.#running.delete(done)
     }

@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { open, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { storeFailure } from '../log/fs-failure.js'
+import { withSpace } from '../log/fs-space.js'
 import { syncFolder } from '../log/fs-sync-folder.js'
 
 const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
@@ -9,7 +10,7 @@ const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
 /**
  * Puts a file in place of another, or of none: readers see all of the old or all of the new one, and on return the new
  * one survives a power cut. What a crash leaves behind is `<path>.<pid>.<32 hexadecimal digits>`.
- * @throws HearthError NO_SPACE, STORE_READ_ONLY or STORE_FAILED; the old file is untouched then, unless the last step
+ * @throws HearthError NO_SPACE (with `needed` and `free`), STORE_READ_ONLY or STORE_FAILED; the old file is untouched then, unless the last step
  *   failed, which makes the new name durable.
  */
 export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
@@ -20,7 +21,7 @@ export async function replaceFile(path: string, bytes: Uint8Array): Promise<void
   } catch (error) {
     // What went wrong first is what counts; a file that stays is no harm.
     await rm(temporary, { force: true }).catch((later: unknown) => later)
-    throw storeFailure(error, `write ${path}`)
+    throw await withSpace(storeFailure(error, `write ${path}`), dirname(path), bytes.length)
   }
   await syncFolder(dirname(path))
 }

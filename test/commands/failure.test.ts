@@ -22,8 +22,13 @@ describe('failureLine', () => {
   })
 
   it('shows details only that tell where', () => {
-    const failure = { code: 'NO_SPACE', message: 'full', details: { path: '/c', needed: 5, expected: 1 } } as const
-    assert.equal(failureLine(failure), 'hearth: NO_SPACE: full (path /c, expected 1)')
+    const failure = { code: 'LOG_BUSY', message: 'held', details: { path: '/c', timeoutMs: 5, expected: 1 } } as const
+    assert.equal(failureLine(failure), 'hearth: LOG_BUSY: held (path /c, expected 1)')
+  })
+
+  it('says how many bytes had no room, and how many there is room for', () => {
+    const failure = { code: 'NO_SPACE', message: 'full', details: { path: '/c', needed: 5, free: 1 } } as const
+    assert.equal(failureLine(failure), 'hearth: NO_SPACE: full (path /c, needed 5 bytes, free 1 bytes)')
   })
 
   it('is one harmless line whatever a server said', () => {
