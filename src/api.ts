@@ -80,8 +80,8 @@ export interface Cache {
   export(references: string | readonly string[], options: ExportOptions): Promise<ExportReport>
   /**
    * Brings images from OCI archives, Docker archives and image layouts into the cache: paths of files, pipes or folders, `-`
-   * for standard input. Resolves with a result for each source: one that fails brings nothing, and leaves nothing behind.
-   * Rejects only when the cache itself cannot be used, or with ABORTED.
+   * for standard input. Resolves with a result for each source: one that fails, be it for this cache's sake, brings nothing, and
+   * leaves nothing behind. Rejects only with ABORTED.
    */
   import(sources: string | readonly string[], options?: ImportOptions): Promise<ImportReport>
   /**

@@ -132,7 +132,8 @@ partial downloads that nobody has gone on with for a day.
   hearth gc --keep-bytes 20GiB --keep-newer 7d    what was used within a week stays, even if the rest does not fit
   hearth pin redis:7                              never evicted, whatever the tag comes to name
 
-A pull, an inspect and an export count as use, also when all of the image was there. A blob that several images share counts once.
+A pull, import, inspect, export or copy counts as use, also when all of the image was there. A blob that several images share
+counts once.
 Sizes: B, kB, MB, GB, TB (powers of 1000), KiB, MiB, GiB, TiB (powers of 1024). Durations: 2w, 7d, 12h, 90m, 30s, 1d12h.
 gc is safe beside pulls, and can be killed and run again.
 `
