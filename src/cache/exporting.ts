@@ -51,21 +51,16 @@ export interface Stored {
 
 /** Each reference once, with the name it gets. @throws HearthError REFERENCE_UNKNOWN, OPTION_INVALID */
 export async function storedImages(parts: CacheParts, references: readonly string[], name?: string): Promise<Stored> {
-  const { findReference } = await import('../inventory/find-reference.js')
-  const { parseIndexFile } = await import('../materialise/image-index.js')
-  const bytes = await parts.index.read()
-  const entries = bytes === undefined ? [] : parseIndexFile(bytes)
-  const roots = new Map(entries.map((entry) => [entry.reference, entry.descriptor]))
-  const digests = new Map([...roots].map(([key, { digest }]) => [key, digest]))
-  const found = [...new Set(references.map((reference) => findReference(reference, digests)))]
+  const { entryFinder, readEntries } = await import('../inventory/entries.js')
+  const entries = await readEntries(parts.index)
+  const found = [...new Set(references.map(entryFinder(entries)))]
   if (name !== undefined && found.length !== 1) {
     throw new HearthError('OPTION_INVALID', 'one name is for one image', { option: 'name' })
   }
-  await (await parts.uses()).touch(found)
-  const images = found.flatMap((reference) => {
-    const root = roots.get(reference)
+  await (await parts.uses()).touch(found.map(({ reference }) => reference))
+  const images = found.map(({ reference, descriptor }) => {
     const given = name === undefined ? nameOf(reference) : formatReference(parseReference(name))
-    return root === undefined ? [] : [{ root, ...(given !== undefined && { name: given }) }]
+    return { root: descriptor, ...(given !== undefined && { name: given }) }
   })
   return { images, entries }
 }

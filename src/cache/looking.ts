@@ -3,7 +3,6 @@
  * and blobs. `inspect` notes that the image was used, where it may.
  */
 import type { InspectOptions } from '../call-options.js'
-import { HearthError } from '../errors.js'
 import type { Inspection, ListedReference } from '../inventory/reports.js'
 import type { CacheParts } from './cache-parts.js'
 
@@ -15,16 +14,11 @@ export async function listOf({ index }: CacheParts): Promise<readonly ListedRefe
 /** @throws HearthError REFERENCE_UNKNOWN */
 export async function inspectIn(parts: CacheParts, reference: string, { signal }: InspectOptions): Promise<Inspection> {
   const { inspectImage } = await import('../inventory/inspect.js')
-  const { findReference } = await import('../inventory/find-reference.js')
-  const { parseIndexFile } = await import('../materialise/image-index.js')
+  const { entryFinder, readEntries } = await import('../inventory/entries.js')
   const { index, blobs } = parts
-  const bytes = await index.read()
-  const entries = bytes === undefined ? [] : parseIndexFile(bytes)
-  const roots = new Map(entries.map((entry) => [entry.reference, entry.descriptor]))
-  const name = findReference(reference, new Map([...roots].map(([key, { digest }]) => [key, digest])))
-  const root = roots.get(name)
-  if (root === undefined) throw new HearthError('REFERENCE_UNKNOWN', `${reference} is not in the cache`, { reference })
-  const inspection = await inspectImage(name, root, { blobs, entries, ...(signal && { signal }) })
+  const entries = await readEntries(index)
+  const { reference: name, descriptor } = entryFinder(entries)(reference)
+  const inspection = await inspectImage(name, descriptor, { blobs, entries, ...(signal && { signal }) })
   await (await parts.uses()).touch([name])
   return inspection
 }

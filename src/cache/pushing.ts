@@ -12,10 +12,10 @@ export async function pushFrom(
   const { push } = await import('../exchange/push.js')
   const { Turns } = await import('../pull/turns.js')
   const { parsePlatform } = await import('../oci/platform.js')
-  const { parseIndexFile } = await import('../materialise/image-index.js')
+  const { readEntries } = await import('../inventory/entries.js')
   const { onProgress = () => {}, signal } = options
   const { blobs, index } = parts
-  const bytes = await index.read()
+  const entries = await readEntries(index)
   const wanted = platform === undefined || platform === 'all' ? undefined : parsePlatform(platform)
   return await leasing(parts, async (leases) =>
     push(
@@ -31,7 +31,7 @@ export async function pushFrom(
       },
       {
         blobs,
-        entries: bytes === undefined ? [] : parseIndexFile(bytes),
+        entries,
         registry: await parts.registry(),
         turns: new Turns({ width: parts.options.jobs, retry: parts.options.retry }),
         ...(leases && { leases }),

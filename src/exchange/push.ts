@@ -1,6 +1,6 @@
 import { toFailure } from '../errors.js'
 import { contentReader, type ReadContent } from '../inventory/closure.js'
-import { findReference } from '../inventory/find-reference.js'
+import { entryFinder } from '../inventory/entries.js'
 import { inLanes } from '../inventory/lanes.js'
 import { findReferrers } from '../inventory/referrers.js'
 import type { IndexEntry } from '../log/decide.js'
@@ -46,8 +46,9 @@ export async function push(request: PushRequest, deps: PushDeps): Promise<PushRe
   const totals = new Totals(request.onProgress)
   const read = contentReader(deps.blobs)
   const pushed = new PushedBlobs(deps.entries, read)
+  const find = entryFinder(deps.entries)
   const one = async ([place, requested]: readonly [number, string]): Promise<void> => {
-    results.set(place, await pushOne(requested, request, { ...deps, pushed, totals, read }))
+    results.set(place, await pushOne(requested, request, { ...deps, pushed, totals, read, find }))
   }
   try {
     await inLanes(references.entries(), one, { lanes: IMAGES_AT_ONCE, signal })
@@ -57,18 +58,24 @@ export async function push(request: PushRequest, deps: PushDeps): Promise<PushRe
   return { results: references.flatMap((_, place) => results.get(place) ?? []) }
 }
 
+/** What the images of one push share. */
+interface Shared extends PushDeps {
+  readonly pushed: PushedBlobs
+  readonly totals: Totals
+  readonly read: ReadContent
+  readonly find: (requested: string) => IndexEntry
+}
+
 async function pushOne(
   requested: string,
   { remoteName, platform, archTags, override, referrers, signal, onProgress }: PushRequest,
-  deps: PushDeps & { readonly pushed: PushedBlobs; readonly totals: Totals; readonly read: ReadContent },
+  { entries, totals, read, find, ...parts }: Shared,
 ): Promise<PushResult> {
-  const { entries, totals, read, ...parts } = deps
   let reference: string | undefined
   try {
-    const roots = new Map<string, Descriptor>(entries.map((entry) => [entry.reference, entry.descriptor]))
-    reference = findReference(requested, new Map([...roots].map(([name, { digest }]) => [name, digest])))
-    const to = targetOf(reference, remoteName)
-    const image = reference
+    const { reference: image, descriptor: root } = find(requested)
+    reference = image
+    const to = targetOf(image, remoteName)
     const options = { archTags, override, signal, ...(platform !== undefined && { platform }) }
     const imageDeps: PushImageDeps = {
       ...parts,
@@ -77,12 +84,11 @@ async function pushOne(
       onBlob: () => totals.finished(),
       onRetry: (retry) => onProgress({ type: 'push-retry', image, ...retry }),
     }
-    const root = roots.get(reference) as Descriptor
     const { root: pushed, sent, ...outcome } = await pushImage(root, to, imageDeps, options)
     const held = referrers ? await findReferrers(pushed, entries, read) : []
     const more = await pushReferrers(held, to, imageDeps, options)
     const counts = { referrers: held.length, ...sumOf(sent, more) }
-    return { ok: true, requested, reference, ...outcome, digest: pushed.digest, ...counts }
+    return { ok: true, requested, reference: image, ...outcome, digest: pushed.digest, ...counts }
   } catch (error) {
     const failure = toFailure(error)
     if (signal.aborted) throw error

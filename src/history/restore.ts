@@ -21,7 +21,7 @@ export async function restoreReferences(
   past: Past,
   { deps, signal }: { readonly deps: HoldingsDeps; readonly signal?: AbortSignal },
 ): Promise<RestoreReport> {
-  const { found, unknown } = findReferences(names, past)
+  const { found, unknown } = findReferences(names, past, 'in the cache at that moment')
   const restored: Restored[] = []
   const failed: RestoreReport['failed'][number][] = []
   for (const reference of found) {

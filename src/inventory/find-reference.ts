@@ -8,20 +8,21 @@ import { formatReference, type Reference, referenceIn, repositoryName } from '..
 export type StoredNames = ReadonlyMap<string, Digest>
 
 const SHOWN_MATCHES = 3
+const IN_CACHE = 'in the cache'
 
 /**
  * The stored name that a user's text means: exactly that name (as `list` prints it, also `@<digest>` of an unnamed
  * image), else the full name that it stands for, else, for `name@digest`, an image of that name with that digest.
  * @throws HearthError REFERENCE_UNKNOWN naming similar ones.
  */
-export function findReference(text: string, stored: StoredNames): string {
+export function findReference(text: string, stored: StoredNames, where = IN_CACHE): string {
   if (stored.has(text)) return text
   // A text that is no reference may still be a name that another tool wrote, so it is unknown rather than invalid.
   const wanted = referenceIn(text)
   const found = wanted && (canonicalMatch(wanted, stored) ?? digestMatch(wanted, stored))
   if (found !== undefined) return found
   const similar = similarNames(text, wanted, stored).map((name) => quote(name))
-  throw unknown(quote(text), similar.join(', '))
+  throw unknown(quote(text), similar.join(', '), where)
 }
 
 export interface FoundReferences {
@@ -30,17 +31,21 @@ export interface FoundReferences {
   readonly unknown: readonly { readonly reference: string; readonly failure: Failure }[]
 }
 
-/** As {@link findReference}, for several texts: one that means nothing here does not stop the others. */
+/**
+ * As {@link findReference}, for several texts: one that means nothing here does not stop the others.
+ * @param where what an error calls the place that the names are of.
+ */
 export function findReferences(
   texts: Iterable<string>,
   references: ReadonlyMap<string, { readonly descriptor: Descriptor }>,
+  where = IN_CACHE,
 ): FoundReferences {
   const stored = new Map([...references].map(([name, { descriptor }]) => [name, descriptor.digest]))
   const found = new Set<string>()
   const unknown: FoundReferences['unknown'][number][] = []
   for (const text of texts) {
     try {
-      found.add(findReference(text, stored))
+      found.add(findReference(text, stored, where))
     } catch (error) {
       if (!isHearthError(error, 'REFERENCE_UNKNOWN')) throw error
       unknown.push({ reference: text, failure: toFailure(error) })
@@ -81,8 +86,8 @@ function similarNames(text: string, wanted: Reference | undefined, stored: Store
     .map(({ name }) => name)
 }
 
-function unknown(reference: string, similar: string): HearthError {
-  if (similar === '') return new HearthError('REFERENCE_UNKNOWN', `not in the cache: ${reference}`, { reference })
-  const message = `not in the cache: ${reference}; similar: ${similar}`
-  return new HearthError('REFERENCE_UNKNOWN', message, { reference, similar })
+function unknown(reference: string, similar: string, where: string): HearthError {
+  const message = `not ${where}: ${reference}`
+  if (similar === '') return new HearthError('REFERENCE_UNKNOWN', message, { reference })
+  return new HearthError('REFERENCE_UNKNOWN', `${message}; similar: ${similar}`, { reference, similar })
 }

@@ -1,6 +1,6 @@
 import type { IndexState } from '../log/projection.js'
-import { parseIndexFile } from '../materialise/image-index.js'
 import type { IndexFile } from '../materialise/index-file.js'
+import { readEntries } from './entries.js'
 import type { ListedReference } from './reports.js'
 
 /** Pure: the references of a state of the log, sorted by name. */
@@ -28,9 +28,7 @@ export function listState({ references, pins }: Pick<IndexState, 'references' | 
  * @throws HearthError LAYOUT_INVALID when the file is no image index.
  */
 export async function listReferences(file: IndexFile): Promise<readonly ListedReference[]> {
-  const bytes = await file.read()
-  if (bytes === undefined) return []
-  return parseIndexFile(bytes)
+  return (await readEntries(file))
     .map(({ reference, descriptor: { digest, mediaType }, platforms, size, pinned = false }): ListedReference => {
       return { reference, digest, mediaType, platforms, ...(size !== undefined && { size }), pinned }
     })
