@@ -34,21 +34,21 @@ export const EXPANSION_LIMITS: ExpansionLimits = Object.freeze({
   ratioFromBytes: 100 * 1024 ** 2,
 })
 
-/** Counts both ends of a decompression. */
-interface Expansion {
-  /** @throws HearthError ARCHIVE_INVALID */
-  check(inputBytes: number, outputBytes: number): void
+/** Bytes at both ends of a decompression, so far. */
+export interface Expansion {
+  readonly input: number
+  readonly output: number
 }
 
-/** Pure. Refuses what grows beyond the limits. */
-function expansion({ maxBytes, maxRatio, ratioFromBytes }: ExpansionLimits): Expansion {
-  return {
-    check: (input, output) => {
-      if (output > maxBytes) throw archiveInvalid(`it has more than ${maxBytes} bytes when it is uncompressed`)
-      if (output > ratioFromBytes && output > input * maxRatio) {
-        throw archiveInvalid(`it grows more than ${maxRatio} times when it is uncompressed`)
-      }
-    },
+/** Pure. @throws what `refuse` makes of the reason, when the output grows beyond the limits. */
+export function checkExpansion(
+  { maxBytes, maxRatio, ratioFromBytes }: ExpansionLimits,
+  { input, output }: Expansion,
+  refuse: (why: string) => Error,
+): void {
+  if (output > maxBytes) throw refuse(`it has more than ${maxBytes} bytes without its compression`)
+  if (output > ratioFromBytes && output > input * maxRatio) {
+    throw refuse(`it grows more than ${maxRatio} times without its compression`)
   }
 }
 
@@ -68,14 +68,6 @@ export async function* decompressed(source: Bytes, limits: ExpansionLimits = EXP
   }
 }
 
-/**
- * The content of a gzip stream, of all its members.
- * @throws HearthError ARCHIVE_INVALID when it is damaged, cut off, followed by anything but zeros, or beyond the limits.
- */
-export function gunzip(source: Bytes, limits: ExpansionLimits = EXPANSION_LIMITS): Bytes {
-  return limited(source, inflate, limits)
-}
-
 /** As gzip, the same bytes for the same content: no name, no time, always the same level. */
 export function gzip(source: Bytes): Bytes {
   return through(createGzip({ level: 6, chunkSize: CHUNK_BYTES }), source)
@@ -86,14 +78,13 @@ function inflate(source: Bytes): Bytes {
 }
 
 async function* limited(source: Bytes, decode: (source: Bytes) => Bytes, limits: ExpansionLimits): Bytes {
-  const { check } = expansion(limits)
   let [input, output] = [0, 0]
   const ahead = counted(source, (bytes) => {
     input += bytes
   })
   for await (const chunk of decode(ahead)) {
     output += chunk.length
-    check(input, output)
+    checkExpansion(limits, { input, output }, archiveInvalid)
     yield chunk
   }
 }

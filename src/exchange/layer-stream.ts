@@ -4,7 +4,7 @@ import { algorithmOf, type Digest } from '../oci/digest.js'
 import { createHasher } from '../oci/hasher.js'
 import { quote } from '../oci/quote.js'
 import { type Bytes, counted } from './bytes.js'
-import { decompressed, type ExpansionLimits } from './compression.js'
+import { checkExpansion, decompressed, type ExpansionLimits } from './compression.js'
 import type { FlattenLimits } from './flatten-limits.js'
 import { layerInvalid, layerTooLarge } from './layer-error.js'
 
@@ -51,7 +51,7 @@ export async function* layerTar(layer: Descriptor, source: LayerSource, options:
   })
   for await (const chunk of decompressed(compressed, UNLIMITED)) {
     output += chunk.length
-    check(limits, input, output)
+    checkExpansion(limits, { input, output }, layerTooLarge)
     hasher?.update(chunk)
     onBytes?.(chunk.length)
     yield chunk
@@ -60,11 +60,4 @@ export async function* layerTar(layer: Descriptor, source: LayerSource, options:
   if (diffId === actual || diffId === undefined || actual === undefined) return
   const details = { layer: layer.digest, expected: diffId, actual }
   throw new HearthError('DIGEST_MISMATCH', `layer ${layer.digest} is not the one that the config speaks of`, details)
-}
-
-function check({ maxBytes, maxRatio, ratioFromBytes }: FlattenLimits, input: number, output: number): void {
-  if (output > maxBytes) throw layerTooLarge(`it has more than ${maxBytes} bytes without its compression`)
-  if (output > ratioFromBytes && output > input * maxRatio) {
-    throw layerTooLarge(`it grows more than ${maxRatio} times without its compression`)
-  }
 }
