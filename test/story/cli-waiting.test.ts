@@ -1,9 +1,13 @@
 /** Commands that have to wait for another process, which is stopped or dies. */
 import assert from 'node:assert/strict'
-import { afterEach, beforeEach, describe, it } from 'node:test'
+import { join } from 'node:path'
+import { afterEach, before, beforeEach, describe, it } from 'node:test'
+import { tryLock } from '../../src/lock/fs-lock.js'
 import type { Digest } from '../../src/oci/digest.js'
+import { LINUXKIT_LOCK } from '../../src/oci/image-layout.js'
+import { DEFAULTS } from '../../src/options.js'
 import { startLogProcess } from '../support/a-level-log.js'
-import { anImage } from '../support/an-image.js'
+import { anImage, type BuiltImage } from '../support/an-image.js'
 import { ingestedBytes } from '../support/cache-folder.js'
 import { hearth, hearthOk, type RunningHearth, startHearth } from '../support/hearth.js'
 import { type RawRegistry, startRawRegistry } from '../support/raw-registry.js'
@@ -20,9 +24,15 @@ describe('a command that waits', () => {
   let cache: string
   let first: RunningHearth | undefined
 
+  let image: BuiltImage
+  let small: string
+
+  before(async () => {
+    image = await anImage({ layers: [{ bytes: 110 * MIB }] })
+  })
   beforeEach(async () => {
     registry = await startRawRegistry()
-    const image = await anImage({ layers: [{ bytes: 110 * MIB }] })
+    small = registry.add(await anImage(), 'library/small', '1.0')
     layer = image.platforms.get('linux/amd64')?.layers[0]?.digest ?? assert.fail()
     name = registry.add(image, 'library/app', '1.0')
     cache = await tempDir()
@@ -56,26 +66,26 @@ describe('a command that waits', () => {
     assert.equal(registry.blobRequests().get(layer), 1)
   })
 
-  it('for a download takes over when the other process dies', async () => {
+  it('for a download takes over when the other process dies, also one that was stopped, and goes on where that was', async () => {
     const { child } = await inTheMiddle()
     const second = pull()
-    let told = ''
-    second.child.stderr?.on('data', (text: Buffer) => {
-      told += text
-    })
-    await until(() => told.includes(`waiting for process ${child.pid}, which fetches it`))
+    await said(second, `waiting for process ${child.pid}, which fetches it`)
+    child.kill('SIGSTOP')
     child.kill('SIGKILL')
     const { exitCode, stderr } = await second.ended
     assert.equal(exitCode, 0, stderr)
+    const [, again] = registry.requestsFor({ kind: 'blob', digest: layer })
+    const from = Number(/^bytes=(\d+)-/.exec(again?.headers.range ?? '')?.[1])
+    assert.ok(from >= 10 * MIB - DEFAULTS.checkpointEveryBytes, `it asked from ${from}`)
     await hearthOk(['verify', '--cache', cache])
   })
 
   it('for the log says for whom, and gives up with LOG_BUSY', async () => {
-    await hearthOk(['pull', name, '--platform', 'linux/amd64', '--cache', cache])
+    await hearthOk(['pull', small, '--platform', 'linux/amd64', '--cache', cache])
     const holder = await startLogProcess('hold', cache)
     process.kill(holder.pid, 'SIGSTOP')
-    const commands = [['pull', name], ['rm', name], ['log'], ['verify']]
-    const json = hearth(['pull', name, '--progress', 'json', '--lock-timeout', '2', '--cache', cache])
+    const commands = [['pull', small], ['rm', small], ['log'], ['verify']]
+    const json = hearth(['pull', small, '--progress', 'json', '--lock-timeout', '2', '--cache', cache])
     const ended = commands.map((argv) => hearth([...argv, '--lock-timeout', '2', '--cache', cache]))
     for (const { exitCode, stderr } of await Promise.all(ended)) {
       assert.equal(exitCode, 6, stderr)
@@ -94,4 +104,36 @@ describe('a command that waits', () => {
     await holder.kill()
     await hearthOk(['verify', '--cache', cache])
   })
+
+  it('for the log of a stopped process gives up, and takes over when that one dies', async () => {
+    await hearthOk(['pull', small, '--platform', 'linux/amd64', '--cache', cache])
+    // While another tool has index.json, a command that changes something stays in the middle of its hold of the log.
+    const index = await tryLock(join(cache, LINUXKIT_LOCK), { sign: false })
+    const pin = (...options: readonly string[]) => startHearth(['pin', small, ...options, '--cache', cache])
+    first = pin()
+    await said(first, 'index.json')
+    first.child.kill('SIGSTOP')
+    const hasty = await pin('--lock-timeout', '1').ended
+    assert.equal(hasty.exitCode, 6, hasty.stderr)
+    assert.match(
+      hasty.stderr,
+      new RegExp(`LOG_BUSY: process ${first.child.pid} did not let go of the log within 1000 ms`),
+    )
+    const second = pin()
+    await said(second, `waiting for process ${first.child.pid} to let go of the log`)
+    await index?.release()
+    first.child.kill('SIGKILL')
+    const { exitCode, stderr } = await second.ended
+    assert.equal(exitCode, 0, stderr)
+    await hearthOk(['verify', '--cache', cache])
+  })
 })
+
+/** Waits until a running command has said something to people. */
+async function said({ child }: RunningHearth, words: string): Promise<void> {
+  let told = ''
+  child.stderr?.on('data', (text: Buffer) => {
+    told += text
+  })
+  await until(() => told.includes(words))
+}
