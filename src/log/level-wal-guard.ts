@@ -3,9 +3,9 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isHearthError } from '../errors.js'
 import { storeFailure } from './fs-failure.js'
-import { writeBatch } from './level-batch.js'
+import { type Operation, writeBatch } from './level-batch.js'
 import type { Database } from './level-database.js'
-import { HIGHEST_KEY, LOWEST_KEY, openValue, type Summary } from './level-format.js'
+import { HIGHEST_KEY, LOWEST_KEY, openValue, recordKey, type Summary } from './level-format.js'
 import { decodeWriteAheadLog } from './level-wal.js'
 
 /** LOG, LOCK, the folder, two manifests, two write-ahead logs, CURRENT's temporary file. */
@@ -35,21 +35,37 @@ export async function readWriteAheadLogs(folder: string): Promise<readonly Buffe
  * left to LevelDB, which cuts it. Idempotent: a batch that is there already changes nothing.
  */
 export async function restoreLost(database: Database, logs: readonly Buffer[]): Promise<void> {
-  if (await isReadToItsEnd(database, logs.at(-1))) return
-  const operations = logs.flatMap(decodeWriteAheadLog)
-  const newest = operations.findLast((operation) => operation.type === 'put' && operation.key === LOWEST_KEY)
-  if (newest?.type !== 'put') return
-  const [lost, found] = [positionOf(newest.value), positionOf((await database.get(LOWEST_KEY)) as string | undefined)]
-  if (lost !== undefined && found !== undefined && lost > found) await writeBatch(database, operations)
+  const newest = logs.at(-1)
+  if (newest === undefined || (logs.length === 1 && (await isReadToItsEnd(database, newest)))) return
+  const decoded = logs.map(decodeWriteAheadLog)
+  for (const operations of decoded) {
+    if (await isLost(database, operations)) return await writeBatch(database, decoded.flat())
+  }
+}
+
+/**
+ * Whether the last batch of a write-ahead log is not in the database. Each log is looked at for itself: there are two of them when a
+ * crash came while LevelDB made a table of the older one, and it goes on with the newer one when it cannot read that. A log whose
+ * table was finished may still be there, too; its records are in the database then, or in an archive.
+ */
+async function isLost(database: Database, operations: readonly Operation[]): Promise<boolean> {
+  const last = operations.findLast((operation) => operation.type === 'put' && operation.key === LOWEST_KEY)
+  if (last?.type !== 'put') return false
+  const stored = (await database.get(LOWEST_KEY)) as string | undefined
+  const [written, found] = [headsIn(last.value), headsIn(stored)]
+  if (written === undefined || found === undefined) return false
+  if (written.head > found.head) return true
+  if (written.head <= found.base) return false
+  return (await database.get(recordKey(written.head))) === undefined
 }
 
 /**
  * Every batch ends with the highest key. A log that ends with the very value which LevelDB found under it needs no decoding:
  * that takes some 20 ms for each megabyte.
  */
-async function isReadToItsEnd(database: Database, newest: Buffer | undefined): Promise<boolean> {
+async function isReadToItsEnd(database: Database, newest: Buffer): Promise<boolean> {
   const found = (await database.get(HIGHEST_KEY)) as string | undefined
-  return found !== undefined && newest?.subarray(-found.length).equals(Buffer.from(found)) === true
+  return found !== undefined && newest.subarray(-found.length).equals(Buffer.from(found))
 }
 
 /** LevelDB pads its numbers to six digits, and goes on above them. */
@@ -57,11 +73,18 @@ function byNumber(a: string, b: string): number {
   return Number.parseInt(a, 10) - Number.parseInt(b, 10)
 }
 
+/** Positions of the last record, and of the last one in an archive. */
+interface Heads {
+  readonly head: number
+  readonly base: number
+}
+
 /** Undefined for what is damaged, or from a newer hearth: the checks that follow know what to say about it. */
-function positionOf(sealed: string | undefined): number | undefined {
-  if (sealed === undefined) return -1
+function headsIn(sealed: string | undefined): Heads | undefined {
+  if (sealed === undefined) return { head: -1, base: -1 }
   try {
-    return (openValue(LOWEST_KEY, sealed) as Partial<Summary>).head?.position
+    const { head, base } = openValue(LOWEST_KEY, sealed) as Partial<Summary>
+    return head && { head: head.position, base: base?.position ?? 0 }
   } catch (error) {
     if (isHearthError(error, 'LOG_CORRUPT')) return undefined
     throw error

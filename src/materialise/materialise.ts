@@ -48,7 +48,9 @@ async function editsOf(
     return []
   }
   const theirs = parseTheirs(current, lastWritten)
-  // Without a base this log never wrote an index.json: a head in it is another log's.
+  // Without a base this log never wrote an index.json, or the base was lost: a head in it may be another log's, as after a rebuild.
+  // A lost base alone loses no reference: what index.json and the log have is united below. Only where the log has lost its end
+  // besides does this take index.json over without LOG_CORRUPT; `verify` still says so before the next change.
   if (lastWritten !== undefined) checkNotAhead(log.head, theirs.head)
   const ours = parseIndexFile(renderIndex(await log.references(), log.head))
   // All edits are younger than the log: whatever the base says besides is damage.

@@ -46,7 +46,44 @@ describe("LevelDB's write-ahead log, read without LevelDB", () => {
     await database.close()
     assert.equal((await withLevelLog(root, (log) => readAll(log.read(0)))).length, records)
   })
+
+  it('is written anew also when only an older one was lost, which a crash leaves beside the newest while its table is made', async () => {
+    const root = await aLogFolder()
+    const folder = join(root, LOG_FOLDER)
+    await withLevelLog(root, (log) =>
+      log.hold(async (held) => {
+        for (const name of ['one', 'two', 'three']) await held.append([blobCommitted(name)])
+      }),
+    )
+    const [log = assert.fail()] = await readWriteAheadLogs(folder)
+    // A batch that fits into a block is a piece of its own, and may as well begin another log.
+    const [first, second] = [endOfPiece(log, 0), endOfPiece(log, endOfPiece(log, 0))]
+    const logs = [log.subarray(0, first), log.subarray(first, second), log.subarray(second)]
+    for (const name of await readdir(folder))
+      if (name.endsWith('.log')) await writeFile(join(folder, name), log.subarray(second))
+    const database = await openDatabase(root)
+    await restoreLost(database, logs)
+    await database.close()
+    assert.equal((await withLevelLog(root, (opened) => readAll(opened.read(0)))).length, 3)
+  })
+
+  it('stays as it is when an older one was read, and what it holds was archived since', async () => {
+    const { root, folder } = await aLogWith(3)
+    const logs = await readWriteAheadLogs(folder)
+    await withLevelLog(root, (log) => log.compact(0))
+    const database = await openDatabase(root)
+    const newest = await readWriteAheadLogs(folder)
+    const before = await database.iterator().all()
+    await restoreLost(database, [...logs, ...newest])
+    assert.deepEqual(await database.iterator().all(), before)
+    await database.close()
+  })
 })
+
+/** After its header: seven bytes, of which the fifth and sixth are its length. */
+function endOfPiece(log: Buffer, at: number): number {
+  return at + 7 + log.readUInt16LE(at + 4)
+}
 
 /** Its records are in the write-ahead log alone. */
 async function aLogWith(records: number): Promise<{ root: string; folder: string; records: number }> {
