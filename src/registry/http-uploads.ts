@@ -79,10 +79,10 @@ export class HttpUploads implements Uploads {
       const mount = new URL(url)
       mount.searchParams.set('mount', digest)
       mount.searchParams.set('from', mountFrom)
-      const answer = await this.#ask(repository, { ...open, url: mount, access: { mountFrom } })
-      if (answer.status === 201) return undefined
-      if (answer.status === 202) return this.#session(answer, repository, { url: mount, foreign: false, sent: 0 })
-      if (!NOT_MOUNTED.has(answer.status)) this.#demand(answer, [201, 202], { repository, step: 'upload' })
+      const answer = await unlessRefused(this.#ask(repository, { ...open, url: mount, access: { mountFrom } }))
+      if (answer?.status === 201) return undefined
+      if (answer?.status === 202) return this.#session(answer, repository, { url: mount, foreign: false, sent: 0 })
+      if (answer && !NOT_MOUNTED.has(answer.status)) this.#demand(answer, [201, 202], { repository, step: 'upload' })
     }
     const answer = this.#demand(await this.#ask(repository, open), [202], { repository, step: 'upload' })
     return this.#session(answer, repository, { url, foreign: false, sent: 0 })
@@ -175,5 +175,15 @@ export class HttpUploads implements Uploads {
 
   #endpoint({ registry }: Repository): Endpoint {
     return this.#options.endpointOf(registry)
+  }
+}
+
+/** Undefined where there is no Authorization for it: whoever gives these out may refuse all of what is asked for because of a part. */
+async function unlessRefused(asking: Promise<Exchanged>): Promise<Exchanged | undefined> {
+  try {
+    return await asking
+  } catch (error) {
+    if (isHearthError(error, 'UNAUTHORIZED') || isHearthError(error, 'DENIED')) return undefined
+    throw error
   }
 }

@@ -6,6 +6,7 @@ import type { Credential } from '../../src/registry/credentials.js'
 import type { HttpRegistry } from '../../src/registry/http-registry.js'
 import type { UploadBody, UploadSession } from '../../src/registry/uploads.js'
 import { uploadsContract } from '../contract/uploads.contract.js'
+import { errorAnswer } from '../support/raw-answer.js'
 import { type RawRegistry, type RawRegistryOptions, startRawRegistry } from '../support/raw-registry.js'
 import { redirect, respond, tooManyRequests, withHeaders } from '../support/raw-steps.js'
 import { aClient } from './support-auth.js'
@@ -170,6 +171,21 @@ describe('an upload over HTTP', () => {
       registry.requests.map(({ query }) => query.get('mount')),
       [DIGEST, null],
     )
+  })
+
+  it('opens a plain upload where nobody may read what it would mount', async () => {
+    const place = (registry: RawRegistry) => ({ registry: registry.host, repository: 'a' })
+    const tokens = await start({ auth: { kind: 'bearer', ...basic(USER) } })
+    // As a token service does that refuses all of what is asked for because of a part of it.
+    tokens.always({ kind: 'token' }, (answer, { request }) =>
+      request.query.getAll('scope').length > 1 ? errorAnswer(403, 'DENIED') : answer,
+    )
+    assert.ok(await clientOf(tokens).uploads.begin(place(tokens), { digest: DIGEST, mountFrom: 'b' }))
+    const registry = await start({ auth: { kind: 'basic', ...basic(USER) } })
+    registry.refuse({ kind: 'upload' }, respond(401, { 'WWW-Authenticate': 'Basic realm="b"' }))
+    const client = clientOf(registry)
+    assert.equal(await client.uploads.has(place(registry), DIGEST), false)
+    assert.ok(await client.uploads.begin(place(registry), { digest: DIGEST, mountFrom: 'b' }))
   })
 
   it('passes on why a body could not be read to its end', async () => {
