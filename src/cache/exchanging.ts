@@ -103,17 +103,14 @@ async function importing(options: ImportOptions, deps: ImportDeps, open: () => P
 /** What an import takes of a cache; whatever it has staged and not committed goes with it. */
 async function withImportDeps(parts: CacheParts, run: (deps: ImportDeps) => Promise<Brought>): Promise<Brought> {
   const { Recorder } = await import('../pull/recorder.js')
-  const { isSound } = await import('../pull/holdings.js')
+  const { isHere } = await import('../exchange/import.js')
   const { FsStaging } = await import('../blobs/fs-staging.js')
   const { FsLeases } = await import('../blobs/fs-lease.js')
   const { blobs, materialise } = parts
   const { durability } = parts.options
   const [log, boot, flusher] = [await parts.log(), await parts.boot(), await parts.flusher()]
   const records = await log.hold((held) => held.allBlobs())
-  const isPresent = async (digest: Digest, size: number): Promise<boolean> => {
-    const stat = await blobs.stat(digest)
-    return stat !== undefined && stat.size === size && isSound(records.get(digest), stat, boot)
-  }
+  const isPresent = (digest: Digest, size: number) => isHere({ digest, size }, records, { blobs, boot })
   const staging = await FsStaging.open(parts.path, { durability })
   const leases = new FsLeases(parts.path)
   const onDoubtful = () => flusher.committed()

@@ -31,7 +31,9 @@ export interface ExportRequest {
 
 /** What is being written, until it is finished or given up. */
 export interface PendingOutput {
+  /** In place and durable on return. */
   finish(): Promise<void>
+  /** Leaves nothing behind, where that is possible. Idempotent. */
   abandon(): Promise<void>
 }
 

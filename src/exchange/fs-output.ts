@@ -6,24 +6,17 @@ import { syncFolder } from '../blobs/fs-folder.js'
 import { HearthError } from '../errors.js'
 import { openPipe } from '../host/fs-pipe.js'
 import type { ByteSink, Bytes } from './bytes.js'
+import type { PendingOutput } from './export.js'
 import type { LayoutTarget } from './layout-files.js'
 
 const OUTPUT = { option: 'output' } as const
-
-/** What is being written, until it is finished or given up. */
-export interface Pending {
-  /** In place and durable on return. */
-  finish(): Promise<void>
-  /** Leaves nothing behind, where that is possible. Idempotent. */
-  abandon(): Promise<void>
-}
 
 /**
  * A file to write an archive to, or standard output for `-`. A file appears under its name when it is whole, in place of an
  * older one; until then it is `<name>.<pid>.<32 hexadecimal digits>` beside it.
  * @throws HearthError OPTION_INVALID for an empty name, for a folder, and for a terminal, which an archive would leave in disorder.
  */
-export async function openOutput(output: string, signal?: AbortSignal): Promise<ByteSink & Pending> {
+export async function openOutput(output: string, signal?: AbortSignal): Promise<ByteSink & PendingOutput> {
   refuseEmpty(output)
   if (output === '-') return standardOutput()
   const path = await targetOf(resolve(output))
@@ -39,7 +32,7 @@ export async function openOutput(output: string, signal?: AbortSignal): Promise<
  * @throws HearthError OPTION_INVALID when there is something already: what a folder holds is not taken away; for an empty name, and
  *   for `-`, which stands for standard output.
  */
-export async function openLayoutFolder(output: string): Promise<LayoutTarget & Pending> {
+export async function openLayoutFolder(output: string): Promise<LayoutTarget & PendingOutput> {
   refuseEmpty(output)
   if (output === '-') throw new HearthError('OPTION_INVALID', 'a folder cannot go to standard output', OUTPUT)
   const path = resolve(output)
@@ -87,7 +80,7 @@ async function writeFile(path: string, content: Bytes | Uint8Array): Promise<voi
   }
 }
 
-async function replacing(path: string): Promise<ByteSink & Pending> {
+async function replacing(path: string): Promise<ByteSink & PendingOutput> {
   const temporary = temporaryOf(path)
   const file = await BufferedFile.create(temporary, 0o644)
   return {
@@ -105,7 +98,7 @@ async function replacing(path: string): Promise<ByteSink & Pending> {
 }
 
 /** A device is not replaced by a file, not even by root: it is written to as it is. */
-function special(file: BufferedFile): ByteSink & Pending {
+function special(file: BufferedFile): ByteSink & PendingOutput {
   return {
     write: (chunk) => file.write(chunk),
     finish: () => file.seal({ durability: 'relaxed' }),
@@ -113,7 +106,7 @@ function special(file: BufferedFile): ByteSink & Pending {
   }
 }
 
-function standardOutput(): ByteSink & Pending {
+function standardOutput(): ByteSink & PendingOutput {
   const { stdout } = process
   if (stdout.isTTY)
     throw new HearthError('OPTION_INVALID', 'an archive is not for a terminal: name a file with --outfile')
@@ -121,7 +114,7 @@ function standardOutput(): ByteSink & Pending {
 }
 
 /** A stop ends the wait for a reader, and that for one who has stopped reading. */
-async function toPipe(path: string, signal?: AbortSignal): Promise<ByteSink & Pending> {
+async function toPipe(path: string, signal?: AbortSignal): Promise<ByteSink & PendingOutput> {
   const pipe = await guardedAsync({ step: 'open', path }, () => openPipe(path, signal))
   if (pipe === undefined) throw stopped()
   // Whoever writes hears of what goes wrong.

@@ -6,8 +6,9 @@ import type { BlobStore, Leases, ReadyIngest } from '../blobs/blob-store.js'
 import type { Staging } from '../blobs/staging.js'
 import { HearthError } from '../errors.js'
 import { contentReader } from '../inventory/closure.js'
+import { throwIfAborted } from '../inventory/lanes.js'
 import type { BlobRecord, EventLog } from '../log/event-log.js'
-import type { Descriptor } from '../oci/descriptor.js'
+import { type Descriptor, distinct } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
 import { isSound } from '../pull/holdings.js'
 import type { ImagePlan } from '../pull/plan.js'
@@ -59,7 +60,7 @@ export async function importOffer(
   await refuseTaken(named, options, deps)
   const staged = await stageMissing([...plans.values()], offer, deps)
   // The last moment to stop: from here on, the images come in.
-  if (signal?.aborted) throw new HearthError('ABORTED', 'stopped on request')
+  throwIfAborted(signal)
   await commit([...plans.values()], staged, deps)
   const images = await recordImages(named, { described, referrers: sorted.referrers }, options, deps)
   await deps.recorder.flush()
@@ -105,10 +106,11 @@ async function stageMissing(
   return staged
 }
 
-async function isHere(
+/** Whether the cache has a blob of this size that its log vouches for. */
+export async function isHere(
   { digest, size }: ReadyIngest,
   records: ReadonlyMap<Digest, BlobRecord>,
-  { blobs, boot }: ImportDeps,
+  { blobs, boot }: Pick<ImportDeps, 'blobs' | 'boot'>,
 ): Promise<boolean> {
   const stat = await blobs.stat(digest)
   return stat !== undefined && stat.size === size && isSound(records.get(digest), stat, boot)
@@ -131,10 +133,6 @@ async function commit(
 
 function blobsOf({ leaves, manifests }: ImagePlan): readonly Descriptor[] {
   return [...leaves, ...manifests.map(({ descriptor }) => descriptor)]
-}
-
-function distinct(descriptors: readonly Descriptor[]): readonly Descriptor[] {
-  return [...new Map(descriptors.map((descriptor) => [descriptor.digest, descriptor])).values()]
 }
 
 function gone(digest: Digest): HearthError {

@@ -1,13 +1,14 @@
 import type { BlobStore, Leases } from '../blobs/blob-store.js'
 import { fromFailure, HearthError } from '../errors.js'
 import { contentReader, walkImage } from '../inventory/closure.js'
-import type { Descriptor } from '../oci/descriptor.js'
+import { type Descriptor, distinct } from '../oci/descriptor.js'
 import { MAX_MANIFEST_BYTES, type Manifest } from '../oci/manifest.js'
 import { isImageConfigType } from '../oci/media-type.js'
 import { type Platform, parsePlatformObject, rankPlatforms } from '../oci/platform.js'
 import { parseStrictJson } from '../oci/strict-json.js'
 import { leavesOf, type PlannedManifest, planImage, platformName, selectChildren } from '../pull/plan.js'
 import type { ExportedImage, PlatformImage } from './exported-image.js'
+import { wrongSize } from './wrong-size.js'
 
 /** `present`: what the cache has of the index, which stays as it is. `all`: the same, and nothing may be missing. */
 export type Selection = 'present' | 'all' | Platform
@@ -136,12 +137,11 @@ function orOpaque(found: readonly PlannedManifest[], root: Descriptor): readonly
 }
 
 async function checkPresent(blobs: readonly Descriptor[], { blobs: store }: PlanExportDeps): Promise<void> {
-  for (const { digest, size } of blobs) {
+  for (const blob of blobs) {
+    const { digest } = blob
     const actual = (await store.stat(digest))?.size
     if (actual === undefined) throw new HearthError('BLOB_UNKNOWN', `the cache lacks the blob ${digest}`, { digest })
-    if (actual === size) continue
-    const details = { digest, expected: size, actual }
-    throw new HearthError('SIZE_MISMATCH', `${digest} has another size in the cache than its manifest says`, details)
+    if (actual !== blob.size) throw wrongSize(blob, actual)
   }
 }
 
@@ -153,10 +153,6 @@ function platformsMissing(absent: readonly Descriptor[]): HearthError {
   const platforms = names.filter((name) => name.includes('/'))
   const expected = [...new Set(platforms.length > 0 ? platforms : names)].join(', ')
   return new HearthError('PLATFORM_MISSING', `the cache lacks ${expected} of this image; pull it first`, { expected })
-}
-
-function distinct(descriptors: readonly Descriptor[]): readonly Descriptor[] {
-  return [...new Map(descriptors.map((descriptor) => [descriptor.digest, descriptor])).values()]
 }
 
 /** The image that a format of single images holds. @throws HearthError OPTION_INVALID when it has no such thing. */

@@ -1,6 +1,7 @@
 import type { ReadyIngest } from '../blobs/blob-store.js'
 import type { Staging } from '../blobs/staging.js'
 import { HearthError } from '../errors.js'
+import { throwIfAborted } from '../inventory/lanes.js'
 import { algorithmOf, type Digest } from '../oci/digest.js'
 import { createHasher } from '../oci/hasher.js'
 import { archiveInvalid } from './archive-error.js'
@@ -46,7 +47,7 @@ const LIMITS = { ...TAR_LIMITS, maxEntries: 1_000_000 }
 export async function readArchive(source: Bytes, deps: ReadArchiveDeps): Promise<ArchiveContent> {
   const reading = new Reading(deps)
   for await (const entry of readTar(decompressed(source), LIMITS)) {
-    if (deps.signal?.aborted) throw new HearthError('ABORTED', 'stopped on request')
+    throwIfAborted(deps.signal)
     await reading.take(entry)
   }
   return reading
@@ -131,7 +132,7 @@ class Reading implements ArchiveContent {
 
   async *#abortable(content: Bytes): Bytes {
     for await (const chunk of content) {
-      if (this.#deps.signal?.aborted) throw new HearthError('ABORTED', 'stopped on request')
+      throwIfAborted(this.#deps.signal)
       yield chunk
     }
   }

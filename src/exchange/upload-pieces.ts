@@ -1,5 +1,5 @@
-import { HearthError } from '../errors.js'
 import type { Descriptor } from '../oci/descriptor.js'
+import { wrongSize } from './wrong-size.js'
 
 /** A blob that is read on and on, in pieces of sizes that are only known when they are taken. */
 export class UploadPieces {
@@ -26,12 +26,12 @@ export class UploadPieces {
   async *take(bytes: number): AsyncGenerator<Uint8Array> {
     const end = this.#at + bytes
     while (this.#at < end) {
-      if (this.#rest.length === 0 && !(await this.#next())) throw this.#wrongSize(this.#at)
+      if (this.#rest.length === 0 && !(await this.#next())) throw wrongSize(this.#blob, this.#at)
       const piece = this.#rest.subarray(0, end - this.#at)
       this.#rest = this.#rest.subarray(piece.length)
       // The last byte is only given when it is known to be the last.
       if (this.#at + piece.length === this.#blob.size && (this.#rest.length > 0 || (await this.#next()))) {
-        throw this.#wrongSize(this.#blob.size + 1)
+        throw wrongSize(this.#blob, this.#blob.size + 1)
       }
       this.#at += piece.length
       yield piece
@@ -46,11 +46,5 @@ export class UploadPieces {
     const { done, value } = await this.#source.next()
     this.#rest = done ? new Uint8Array() : value
     return !done
-  }
-
-  #wrongSize(actual: number): HearthError {
-    const { digest, size } = this.#blob
-    const details = { digest, expected: size, actual }
-    return new HearthError('SIZE_MISMATCH', `${digest} has another size in the cache than its manifest says`, details)
   }
 }

@@ -4,6 +4,7 @@ import { findReferences } from '../inventory/find-reference.js'
 import { checkImage } from '../inventory/verify-closure.js'
 import type { ReferenceRecord } from '../log/event-log.js'
 import type { ReferenceSet } from '../log/events.js'
+import { distinct } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
 import { type HoldingsDeps, presentBlobs } from '../pull/holdings.js'
 import type { RestoreReport } from './reports.js'
@@ -43,7 +44,7 @@ async function whatLacks(image: ReferenceRecord, deps: HoldingsDeps, signal: Abo
   const withSignal = { ...(signal && { signal }) }
   // With nothing known to be sound, the gaps are all that the image needs.
   const check = await checkImage(image, { read: contentReader(deps.blobs), sound: new Map(), ...withSignal })
-  const needed = [...new Map(check.gaps.map(({ descriptor }) => [descriptor.digest, descriptor])).values()]
+  const needed = distinct(check.gaps.map(({ descriptor }) => descriptor))
   const present = await presentBlobs(needed, deps, signal)
   const missing = needed.map(({ digest }) => digest).filter((digest) => !present.has(digest))
   if (missing.length > 0) return { failure: isMissing(missing, needed.length), missing }

@@ -67,3 +67,8 @@ export function parseOptional<T>(
 ): T | undefined {
   return value === undefined || value === null ? undefined : parse(value, where)
 }
+
+/** Pure. One of each digest: the last, in the place of the first. */
+export function distinct(descriptors: readonly Descriptor[]): readonly Descriptor[] {
+  return [...new Map(descriptors.map((descriptor) => [descriptor.digest, descriptor])).values()]
+}
