@@ -1,6 +1,7 @@
 /** What each method of a cache can be told. Options of the cache itself are in `options.ts`. */
 import type { ExportFormat } from './exchange/exported-image.js'
 import type { PushProgress } from './exchange/push-report.js'
+import type { ExchangeProgress } from './exchange/reports.js'
 import type { Moment } from './history/state-at.js'
 import type { VerifyProgress } from './inventory/reports.js'
 import type { PullPolicy } from './options.js'
@@ -108,6 +109,7 @@ export interface ExportOptions extends SignalOptions {
   readonly name?: string
   /** Also what the cache has that refers to the images, in the formats that have a place for it. Default true. */
   readonly referrers?: boolean
+  readonly onProgress?: (event: ExchangeProgress) => void
 }
 
 export interface ImportOptions extends SignalOptions {
@@ -119,6 +121,7 @@ export interface ImportOptions extends SignalOptions {
   readonly force?: boolean
   /** Compresses layers of Docker archives that are not compressed; the image's id stays. */
   readonly compress?: boolean
+  readonly onProgress?: (event: ExchangeProgress) => void
 }
 
 export interface CopyOptions extends SignalOptions {

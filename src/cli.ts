@@ -13,6 +13,7 @@ import type { ProgressDisplay, ProgressSource } from './commands/progress-displa
 import { waitLine } from './commands/wait-line.js'
 import {
   ERRORS,
+  type ExchangeProgress,
   HearthError,
   isHearthError,
   type LockWait,
@@ -143,6 +144,7 @@ interface Progress {
     readonly onPullProgress?: (event: ProgressEvent) => void
     readonly onPushProgress?: (event: PushProgress) => void
     readonly onVerifyProgress?: (event: VerifyProgress) => void
+    readonly onExchangeProgress?: (event: ExchangeProgress) => void
   }
   end(): void
   /** What to say when the command was stopped. */
@@ -163,6 +165,11 @@ async function startProgress(invocation: Invocation): Promise<Progress> {
     const { pushProgress } = await import('./commands/push-progress.js')
     const { listener, end } = await follow(pushProgress(performance.now()))
     return { listeners: { onPushProgress: listener }, end, afterStop }
+  }
+  if (invocation.verb === 'export' || invocation.verb === 'import') {
+    const { exchangeProgress } = await import('./commands/exchange-progress.js')
+    const { listener, end } = await follow(exchangeProgress(performance.now()))
+    return { listeners: { onExchangeProgress: listener }, end, afterStop }
   }
   if (invocation.verb !== 'verify') return { listeners: {}, end: () => {}, afterStop }
   const { verifyProgress } = await import('./commands/verify-progress.js')

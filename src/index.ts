@@ -26,6 +26,7 @@ export { ERRORS, type ErrorCode, type ErrorDetails, type Failure, HearthError, i
 export { EXPORT_FORMATS, type ExportFormat } from './exchange/exported-image.js'
 export type { NotPushed, PushedImage, PushProgress, PushReport, PushResult } from './exchange/push-report.js'
 export type {
+  ExchangeProgress,
   ExportReport,
   FailedSource,
   ImportedImage,

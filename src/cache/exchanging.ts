@@ -1,7 +1,7 @@
 /** What brings images into a cache: from archives, folders, and another cache. */
 import type { CopyOptions, ImportOptions } from '../call-options.js'
 import { HearthError, isHearthError, toFailure } from '../errors.js'
-import type { ImportDeps } from '../exchange/import.js'
+import type { ImportDeps, ImportOptions as OfferOptions } from '../exchange/import.js'
 import type { Offer, OfferedImage } from '../exchange/offer.js'
 import type { StoredImage } from '../exchange/plan-export.js'
 import type { FailedSource, ImportedSource, ImportReport } from '../exchange/reports.js'
@@ -21,18 +21,23 @@ export async function importInto(
 ): Promise<ImportReport> {
   const { openFolder, openSource } = await import('../exchange/fs-source.js')
   const { openArchive } = await import('../exchange/archive-offer.js')
+  const { counted } = await import('../exchange/counted.js')
   const results: (ImportedSource | FailedSource)[] = []
-  const { compress = false, signal } = options
+  const { onProgress, ...wanted } = options
+  const { compress = false, signal } = wanted
   const bringFrom = async (source: string): Promise<Brought> => {
     // First: a mistyped path makes no cache.
     const opened = await openSource(source, signal)
-    return await withImportDeps(parts, (deps) =>
-      importing(options, deps, () => {
-        return opened.kind === 'folder'
-          ? openFolder(source, deps)
-          : openArchive(opened.bytes, { ...deps, compress, signal })
-      }),
-    )
+    const told = (bytes: number, totalBytes?: number) =>
+      onProgress?.({ type: 'import-progress', source, bytes, ...(totalBytes !== undefined && { totalBytes }) })
+    return await withImportDeps(parts, (deps) => {
+      if (opened.kind === 'folder') {
+        return importing({ ...wanted, onStaged: told }, deps, () => openFolder(source, deps))
+      }
+      // What of an archive is missing is staged while it is read.
+      const bytes = counted(opened.bytes, (read) => told(read, opened.size))
+      return importing(wanted, deps, () => openArchive(bytes, { ...deps, compress, signal }))
+    })
   }
   for (const source of sources) {
     results.push(await settled(source, bringFrom(source)))
@@ -95,7 +100,7 @@ function namesOf(name = '@'): readonly string[] {
   return name.startsWith('@') ? [] : [name]
 }
 
-async function importing(options: ImportOptions, deps: ImportDeps, open: () => Promise<Offer>): Promise<Brought> {
+async function importing(options: OfferOptions, deps: ImportDeps, open: () => Promise<Offer>): Promise<Brought> {
   const { importOffer } = await import('../exchange/import.js')
   return await importOffer(await open(), options, deps)
 }

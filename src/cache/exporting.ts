@@ -15,7 +15,7 @@ import { leasing } from './leasing.js'
 export async function exportFrom(
   parts: CacheParts,
   references: readonly string[],
-  { output, format = 'oci', platform, name, referrers = true, signal }: ExportOptions,
+  { output, format = 'oci', platform, name, referrers = true, onProgress, signal }: ExportOptions,
 ): Promise<ExportReport> {
   const { exportImages } = await import('../exchange/export.js')
   const { openLayoutFolder, openOutput } = await import('../exchange/fs-output.js')
@@ -29,6 +29,7 @@ export async function exportFrom(
         format,
         ...(selected !== undefined && { platform: selected }),
         ...(name !== undefined && { name }),
+        ...(onProgress && { onProgress }),
         ...(signal && { signal }),
       },
       {

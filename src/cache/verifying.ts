@@ -99,9 +99,11 @@ async function repairing(parts: CacheParts, { deps, survey, options }: Repairing
 async function refetchInto(
   parts: CacheParts,
   missing: Parameters<BlobRepairDeps['refetch']>[0],
-  { signal }: VerifyOptions,
+  { onProgress, signal }: VerifyOptions,
 ): ReturnType<BlobRepairDeps['refetch']> {
   const { refetch, registryNames } = await import('../pull/refetch.js')
+  const { repairProgress } = await import('./repair-progress.js')
   const lost = missing.map((blob) => ({ ...blob, references: registryNames(blob.references) }))
-  return await withPull(parts, (deps) => refetch(lost, deps, { ...(signal && { signal }) }))
+  const telling = { ...(onProgress && { onProgress: repairProgress(lost, onProgress) }), ...(signal && { signal }) }
+  return await withPull(parts, (deps) => refetch(lost, deps, telling))
 }

@@ -1,4 +1,4 @@
-import type { Cache, OnProgress, PushProgress, VerifyProgress } from '../index.js'
+import type { Cache, ExchangeProgress, OnProgress, PushProgress, VerifyProgress } from '../index.js'
 import type { Invocation } from './invocation.js'
 import type { Outcome } from './outcome.js'
 import { unreachable } from './unreachable.js'
@@ -9,11 +9,13 @@ export interface DispatchOptions {
   readonly onPullProgress?: OnProgress
   readonly onPushProgress?: (event: PushProgress) => void
   readonly onVerifyProgress?: (event: VerifyProgress) => void
+  readonly onExchangeProgress?: (event: ExchangeProgress) => void
 }
 
 /** Runs one command. Only that command's module is loaded: start-up time is part of what `ls` costs. */
 export async function dispatch(cache: Cache, invocation: Invocation, options: DispatchOptions): Promise<Outcome> {
-  const { signal, onPullProgress, onPushProgress, onVerifyProgress } = options
+  const { signal, onPullProgress, onPushProgress, onVerifyProgress, onExchangeProgress } = options
+  const carried = { signal, ...(onExchangeProgress && { onProgress: onExchangeProgress }) }
   switch (invocation.verb) {
     case 'pull': {
       const { verb: _, references, ...wanted } = invocation
@@ -33,7 +35,7 @@ export async function dispatch(cache: Cache, invocation: Invocation, options: Di
     }
     case 'export': {
       const { verb: _, references, ...wanted } = invocation
-      return (await import('./export.js')).exportImages(cache, references, { ...wanted, signal })
+      return (await import('./export.js')).exportImages(cache, references, { ...wanted, ...carried })
     }
     case 'push': {
       const { verb: _, references, ...wanted } = invocation
@@ -42,7 +44,7 @@ export async function dispatch(cache: Cache, invocation: Invocation, options: Di
     }
     case 'import': {
       const { verb: _, sources, ...wanted } = invocation
-      return (await import('./import.js')).importImages(cache, sources, { ...wanted, signal })
+      return (await import('./import.js')).importImages(cache, sources, { ...wanted, ...carried })
     }
     case 'copy': {
       const { verb: _, references, ...wanted } = invocation

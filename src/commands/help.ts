@@ -25,8 +25,9 @@ Results go to standard output, progress and messages to standard error. With --j
   verify {blobs, bytes, references, events, problems};
   {error: {code, message, details}} when the whole command failed. For log it is one record a line.
 
-Progress is a block on a terminal and lines elsewhere, or what --progress says. With --progress json each line is an event:
-  {at, type, ...}; job-progress has the totals. README.md lists the types.
+Progress is a block on a terminal and lines elsewhere, or what --progress says; pull, warm, push, verify, export and
+import have it. With --progress json each line is an event: {at, type, ...}; job-progress has the totals of pull and warm.
+README.md lists the types.
 
 Exit codes:
     0  done

@@ -1,8 +1,9 @@
 import type { PushProgress } from '../index.js'
+import { paceParts } from './pace-text.js'
 import { printable } from './printable.js'
 import type { ProgressSource } from './progress-display.js'
 import { retryText, shortDigest } from './progress-frame.js'
-import { count, formatBytes, formatDuration } from './units.js'
+import { count } from './units.js'
 
 type Reached = Extract<PushProgress, { readonly type: 'push-progress' }>
 
@@ -33,13 +34,6 @@ export function pushProgress(startMs: number): ProgressSource<PushProgress> {
 }
 
 /** `2/5 blobs, 1.2 MiB of 3.4 GiB, 56.0 MiB/s, 4.0 s left`. */
-function pushLine({ blobs, totalBlobs, bytes, totalBytes }: Reached, elapsedMs: number): string {
-  const rate = elapsedMs > 0 ? (bytes * 1000) / elapsedMs : 0
-  const left = totalBytes - bytes
-  return [
-    `${blobs}/${count(totalBlobs, 'blob')}`,
-    `${formatBytes(bytes)} of ${formatBytes(totalBytes)}`,
-    ...(rate > 0 ? [`${formatBytes(rate)}/s`] : []),
-    ...(rate > 0 && left > 0 ? [`${formatDuration((left / rate) * 1000)} left`] : []),
-  ].join(', ')
+function pushLine(event: Reached, elapsedMs: number): string {
+  return [`${event.blobs}/${count(event.totalBlobs, 'blob')}`, ...paceParts(event, elapsedMs)].join(', ')
 }

@@ -1,15 +1,19 @@
 import type { VerifyProgress } from '../index.js'
+import { paceParts } from './pace-text.js'
 import type { ProgressSource } from './progress-display.js'
-import { count, formatBytes, formatDuration } from './units.js'
+import { count } from './units.js'
 
 /** A verification as something to show: one line. */
 export function verifyProgress(startMs: number): ProgressSource<VerifyProgress> {
   let last: VerifyProgress | undefined
+  let begunMs = startMs
   return {
-    apply: (event) => {
+    apply: (event, nowMs) => {
+      // What is fetched again has a pace of its own.
+      if (last !== undefined && last.type !== event.type) begunMs = nowMs
       last = event
     },
-    frame: (nowMs) => [last === undefined ? 'reading the log' : verifyLine(last, nowMs - startMs)],
+    frame: (nowMs) => [last === undefined ? 'reading the log' : verifyLine(last, nowMs - begunMs)],
     remarks: () => [],
     record: () => undefined,
     totals: () => last,
@@ -17,13 +21,8 @@ export function verifyProgress(startMs: number): ProgressSource<VerifyProgress> 
 }
 
 /** `12/40 blobs, 1.2 GiB of 3.4 GiB, 560.0 MiB/s, 4.0 s left`. */
-export function verifyLine({ blobs, totalBlobs, bytes, totalBytes }: VerifyProgress, elapsedMs: number): string {
-  const rate = elapsedMs > 0 ? (bytes * 1000) / elapsedMs : 0
-  const left = totalBytes - bytes
-  return [
-    `${blobs}/${count(totalBlobs, 'blob')}`,
-    `${formatBytes(bytes)} of ${formatBytes(totalBytes)}`,
-    ...(rate > 0 ? [`${formatBytes(rate)}/s`] : []),
-    ...(rate > 0 && left > 0 ? [`${formatDuration((left / rate) * 1000)} left`] : []),
-  ].join(', ')
+export function verifyLine(event: VerifyProgress, elapsedMs: number): string {
+  const { type, blobs, totalBlobs } = event
+  const doing = type === 'repair-progress' ? 'fetching again: ' : ''
+  return [`${doing}${blobs}/${count(totalBlobs, 'blob')}`, ...paceParts(event, elapsedMs)].join(', ')
 }

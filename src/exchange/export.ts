@@ -6,16 +6,18 @@ import type { BlobStore, Leases } from '../blobs/blob-store.js'
 import { HearthError } from '../errors.js'
 import { contentReader } from '../inventory/closure.js'
 import type { IndexEntry } from '../log/decide.js'
+import type { Digest } from '../oci/digest.js'
 import { isIndexType } from '../oci/media-type.js'
 import type { Platform } from '../oci/platform.js'
 import { blobReader } from './blob-reader.js'
 import type { ByteSink } from './bytes.js'
+import { counted } from './counted.js'
 import { planReferrers } from './export-referrers.js'
 import type { BlobReader, ExportedImage, ExportFormat } from './exported-image.js'
 import { flatten } from './flatten.js'
 import { type LayoutTarget, writeDockerArchive, writeLayout } from './layout-files.js'
 import { planExport, type Selection, type StoredImage, singleOf } from './plan-export.js'
-import type { ExportReport } from './reports.js'
+import type { ExchangeProgress, ExportReport } from './reports.js'
 import { TAR_TYPES } from './tar-header.js'
 import { TarWriter } from './tar-writer.js'
 
@@ -26,6 +28,7 @@ export interface ExportRequest {
   readonly platform?: 'all' | Platform
   /** The name that the one image gets: it is in `images` already, and those of what refers to it follow. */
   readonly name?: string
+  readonly onProgress?: (event: ExchangeProgress) => void
   readonly signal?: AbortSignal
 }
 
@@ -66,7 +69,7 @@ export async function exportImages(request: ExportRequest, deps: ExportDeps): Pr
   const entries = holdsOnePlatform(format) ? [] : (deps.entries ?? [])
   const referrers = await planReferrers(images, name, { ...planning, entries, read: contentReader(deps.blobs) })
   const all = [...images, ...referrers]
-  const reader = blobReader(deps.blobs, signal)
+  const reader = telling(blobReader(deps.blobs, signal), all, request)
   if (format === 'oci-dir') {
     await finishing(await deps.openFolder(), (folder) => writeLayout(all, reader, folder))
   } else {
@@ -143,14 +146,38 @@ async function inTar(sink: ByteSink, write: (target: LayoutTarget) => Promise<vo
   await tar.finish()
 }
 
+/** A reader that tells how much of the images it has read. Layers of a file system are read twice: to plan it, and to write it. */
+function telling(
+  reader: BlobReader,
+  images: readonly ExportedImage[],
+  { format, onProgress }: ExportRequest,
+): BlobReader {
+  if (onProgress === undefined) return reader
+  const totalBytes = bytesOf(blobsOf(images)) * (format === 'filesystem' ? 2 : 1)
+  let before = 0
+  return {
+    async *read(blob) {
+      const tell = (bytes: number) => onProgress({ type: 'export-progress', bytes: before + bytes, totalBytes })
+      yield* counted(reader.read(blob), tell)
+      before += blob.size
+    },
+  }
+}
+
+function blobsOf(images: readonly ExportedImage[]): ReadonlyMap<Digest, number> {
+  return new Map(images.flatMap((image) => image.blobs).map(({ digest, size }) => [digest, size]))
+}
+
+function bytesOf(blobs: ReadonlyMap<Digest, number>): number {
+  return [...blobs.values()].reduce((sum, size) => sum + size, 0)
+}
+
 function reportOf(
   images: readonly ExportedImage[],
   referrers: readonly ExportedImage[],
   format: ExportFormat,
 ): ExportReport {
-  const blobs = new Map(
-    [...images, ...referrers].flatMap((image) => image.blobs).map(({ digest, size }) => [digest, size]),
-  )
+  const blobs = blobsOf([...images, ...referrers])
   return {
     format,
     images: images.map(({ name, root, platforms }) => ({
@@ -160,7 +187,7 @@ function reportOf(
     })),
     referrers: referrers.length,
     blobs: blobs.size,
-    bytes: [...blobs.values()].reduce((sum, size) => sum + size, 0),
+    bytes: bytesOf(blobs),
   }
 }
 

@@ -17,7 +17,14 @@ const MAX_LAYOUT_BYTES = 64 * 1024
 const MAX_INDEX_BYTES = 20 * 1024 * 1024
 
 /** Where images come from: bytes of an archive, or a folder. */
-export type Source = { readonly kind: 'archive'; readonly bytes: Bytes } | { readonly kind: 'folder' }
+export type Source =
+  | {
+      readonly kind: 'archive'
+      readonly bytes: Bytes
+      /** Of the file; absent for a pipe. */
+      readonly size?: number
+    }
+  | { readonly kind: 'folder' }
 
 /**
  * A file, a pipe or a folder that the user named; `-` is standard input.
@@ -29,7 +36,7 @@ export async function openSource(source: string, signal: AbortSignal): Promise<S
   if (found.isDirectory()) return { kind: 'folder' }
   // A pipe has no size and no places; `<(...)` of a shell is one.
   if (!found.isFile()) return { kind: 'archive', bytes: readStream(() => openStream(source), source, signal) }
-  return { kind: 'archive', bytes: readFile(source) }
+  return { kind: 'archive', bytes: readFile(source), size: found.size }
 }
 
 export interface FolderOptions {

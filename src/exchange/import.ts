@@ -23,6 +23,8 @@ import { sortOffered } from './sort-offered.js'
 export interface ImportOptions extends NamingOptions {
   /** Names that stand for other images get these instead. */
   readonly force?: boolean
+  /** Told how much of what is missing has been staged. */
+  readonly onStaged?: (bytes: number, totalBytes: number) => void
   readonly signal?: AbortSignal
 }
 
@@ -58,7 +60,7 @@ export async function importOffer(
   }
   const described = await describeImages(plans, sorted.referrers, blobs)
   await refuseTaken(named, options, deps)
-  const staged = await stageMissing([...plans.values()], offer, deps)
+  const staged = await stageMissing([...plans.values()], offer, { ...deps, ...options })
   // The last moment to stop: from here on, the images come in.
   throwIfAborted(signal)
   await commit([...plans.values()], staged, deps)
@@ -91,19 +93,25 @@ async function refuseTaken(
 async function stageMissing(
   plans: readonly ImagePlan[],
   offer: Offer,
-  deps: ImportDeps,
+  deps: ImportDeps & Pick<ImportOptions, 'onStaged'>,
 ): Promise<ReadonlyMap<Digest, number>> {
   const needed = new Map(plans.flatMap(blobsOf).map(({ digest, size }) => [digest, size]))
   await deps.leases.lease(needed.keys())
   const records = await deps.log.hold((held) => held.blobs(needed.keys()))
-  const staged = new Map<Digest, number>()
+  const missing = new Map<Digest, number>()
   for (const [digest, size] of needed) {
     if (deps.staging.size(digest) === undefined && (await isHere({ digest, size }, records, deps))) continue
+    missing.set(digest, size)
+  }
+  const totalBytes = [...missing.values()].reduce((sum, size) => sum + size, 0)
+  let bytes = 0
+  for (const [digest, size] of missing) {
     await offer.stage({ digest, size })
     if (deps.staging.size(digest) === undefined) throw gone(digest)
-    staged.set(digest, size)
+    bytes += size
+    deps.onStaged?.(bytes, totalBytes)
   }
-  return staged
+  return missing
 }
 
 /** Whether the cache has a blob of this size that its log vouches for. */

@@ -55,3 +55,20 @@ export interface FailedSource {
 export interface ImportReport {
   readonly results: readonly (ImportedSource | FailedSource)[]
 }
+
+/** Reported by `export` and `import` as they go. */
+export type ExchangeProgress =
+  | {
+      readonly type: 'export-progress'
+      /** Read of the blobs, and of all of them. */
+      readonly bytes: number
+      readonly totalBytes: number
+    }
+  | {
+      readonly type: 'import-progress'
+      readonly source: string
+      /** Read of an archive, or copied of what a folder has and the cache has not. */
+      readonly bytes: number
+      /** Absent for a pipe: nobody knows its end. */
+      readonly totalBytes?: number
+    }

@@ -138,9 +138,9 @@ export interface VerifyReport {
   readonly unchecked?: Failure
 }
 
-/** Reported by `verify` as it goes. */
+/** Reported by `verify` as it goes: of the blobs that it hashes, and then of those that a repair fetches again. */
 export interface VerifyProgress {
-  readonly type: 'verify-progress'
+  readonly type: 'verify-progress' | 'repair-progress'
   readonly blobs: number
   readonly totalBlobs: number
   readonly bytes: number

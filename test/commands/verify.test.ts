@@ -53,4 +53,14 @@ describe('the progress of verify', () => {
     assert.deepEqual(source.frame(3000, 10), [verifyLine(event, 2000)])
     assert.deepEqual(source.remarks(event, 3000), [])
   })
+
+  it('begins anew with what a repair fetches', () => {
+    const source = verifyProgress(1000)
+    source.apply(event, 9000)
+    const fetched = { ...event, type: 'repair-progress' } as const
+    source.apply(fetched, 10_000)
+    assert.deepEqual(source.frame(12_000, 10), [
+      'fetching again: 1/4 blobs, 1.0 MiB of 4.0 MiB, 512.0 KiB/s, 6.0 s left',
+    ])
+  })
 })

@@ -9,7 +9,7 @@ import type { Cache } from '../../src/api.js'
 import { openCache } from '../../src/cache.js'
 import type { CopyOptions, ExportOptions, ImportOptions } from '../../src/call-options.js'
 import { type ErrorCode, isHearthError } from '../../src/errors.js'
-import type { ImportedSource } from '../../src/exchange/reports.js'
+import type { ExchangeProgress, ImportedSource } from '../../src/exchange/reports.js'
 import type { Digest } from '../../src/oci/digest.js'
 import { blobPath } from '../../src/oci/image-layout.js'
 import {
@@ -95,6 +95,26 @@ async function holds(cache: Cache, digests: Iterable<Digest>): Promise<void> {
 }
 
 describe('images that are exported and imported', () => {
+  it('say how far they are, in each format and from each kind of source', async () => {
+    const from = await aFilledCache({ name: PLAIN, image: plain })
+    const seen: ExchangeProgress[] = []
+    const onProgress = (event: ExchangeProgress) => void seen.push(event)
+    const last = () => seen.at(-1) ?? assert.fail()
+    for (const format of ['oci', 'docker', 'filesystem', 'oci-dir'] as const) {
+      const output = await exported(from, ['plain:1'], { format, onProgress })
+      const { type, bytes, totalBytes = 0 } = last()
+      // Docker's formats and a file system have no place for the manifest.
+      assert.ok(
+        type === 'export-progress' && bytes <= totalBytes && bytes >= totalBytes - 2000,
+        `${bytes} ${totalBytes}`,
+      )
+      if (format === 'docker' || format === 'filesystem') continue
+      const { bytes: brought } = await imported(await aCache(), output, { onProgress })
+      const all = format === 'oci' ? (await stat(output)).size : brought
+      assert.deepEqual(last(), { type: 'import-progress', source: output, bytes: all, totalBytes: all })
+    }
+  })
+
   for (const format of ['oci', 'oci-dir'] as const) {
     it(`keep digests, names and platforms: ${format}`, async () => {
       const from = await aFilledCache(...bothImages)

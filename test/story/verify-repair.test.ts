@@ -3,7 +3,14 @@ import assert from 'node:assert/strict'
 import { chmod, cp, mkdir, readdir, readFile, rm, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
-import { type Cache, isHearthError, openCache, type VerifyOptions, type VerifyReport } from '../../src/index.js'
+import {
+  type Cache,
+  isHearthError,
+  openCache,
+  type VerifyOptions,
+  type VerifyProgress,
+  type VerifyReport,
+} from '../../src/index.js'
 import type { Digest } from '../../src/oci/digest.js'
 import {
   BLOBS_FOLDER,
@@ -86,8 +93,13 @@ describe('hearth verify --repair', () => {
 
   it('fetches a damaged layer again, and nothing else', async () => {
     await corrupt(base())
-    assert.deepEqual(briefly(await repair()), ['blob done', 'reference done', 'reference done'])
+    const seen: VerifyProgress[] = []
+    const report = await verify({ repair: true, onProgress: (event) => seen.push(event) })
+    assert.deepEqual(briefly(report), ['blob done', 'reference done', 'reference done'])
     assert.deepEqual([requested('blob'), requested('manifest')], [[base()], []])
+    const bytes = amd64().layers[0]?.size ?? assert.fail()
+    const fetched = seen.filter(({ type }) => type === 'repair-progress')
+    assert.deepEqual(fetched.at(-1), { type: 'repair-progress', blobs: 1, totalBlobs: 1, bytes, totalBytes: bytes })
     await assertWhole()
     assert.deepEqual((await readdir(join(cache, QUARANTINE_FOLDER))).length, 1)
   })
