@@ -20,6 +20,12 @@ import { planPush } from './push-plan.js'
 
 type Options = Pick<PushImageOptions, 'override' | 'signal'>
 
+interface Context {
+  readonly to: Reference
+  readonly deps: PushImageDeps
+  readonly options: Options
+}
+
 /**
  * Pushes what refers to an image, each after its subject. A registry that does not list referrers itself gets the tag that
  * stands in for the list, as every client that pushes one is to keep it.
@@ -35,19 +41,29 @@ export async function pushReferrers(
   let sent = NOTHING
   const unlisted = new Map<Digest, Descriptor[]>()
   for (const referrer of referrers) {
-    const { descriptor, subject } = referrer
-    const plan = await planPush(descriptor, undefined, { ...deps, signal: options.signal })
-    const [name] = await namesToSet(to, [{ name: nameOf(referrer), descriptor: plan.root }], deps, options)
-    if (name === undefined) continue
-    const own = await pushContent(to, plan, deps, options.signal)
-    sent = sumOf(sent, own)
-    const { listsReferrer } = await publish(to, name, deps, options.signal)
-    if (listsReferrer || name.name !== descriptor.digest) continue
-    const listed = await describe(plan.root, deps)
-    unlisted.set(subject, [...(unlisted.get(subject) ?? []), listed])
+    const pushed = await pushReferrer(referrer, { to, deps, options })
+    sent = sumOf(sent, pushed.sent)
+    const { subject } = referrer
+    if (pushed.unlisted) unlisted.set(subject, [...(unlisted.get(subject) ?? []), pushed.unlisted])
   }
   for (const [subject, descriptors] of unlisted) await listUnderTag(subject, descriptors, { to, deps, options })
   return sent
+}
+
+/** What nobody lists unless we do is described as a list has it. */
+async function pushReferrer(
+  referrer: HeldReferrer,
+  { to, deps, options }: Context,
+): Promise<{ readonly sent: Sent; readonly unlisted?: Descriptor }> {
+  const plan = await planPush(referrer.descriptor, undefined, { ...deps, signal: options.signal })
+  const name = { name: nameOf(referrer), descriptor: plan.root }
+  const isTagged = name.name !== plan.root.digest
+  const [missing] = await namesToSet(to, [name], deps, options)
+  const sent = missing === undefined ? NOTHING : await pushContent(to, plan, deps, options.signal)
+  if (missing === undefined && isTagged) return { sent }
+  // Also what is there: an earlier push may have ended before it was listed, and nothing but this answer says who lists it.
+  const { listsReferrer } = await publish(to, name, deps, options.signal)
+  return { sent, ...(!listsReferrer && !isTagged && { unlisted: await describe(plan.root, deps) }) }
 }
 
 /** Cosign's under its tag, by which cosign asks for it; all others under their digest. */
@@ -63,12 +79,6 @@ async function describe(descriptor: Descriptor, { blobs }: PushImageDeps): Promi
   const { annotations } = parsed
   const artifactType = artifactTypeOf(parsed)
   return { ...descriptor, ...(artifactType && { artifactType }), ...(annotations && { annotations }) }
-}
-
-interface Context {
-  readonly to: Reference
-  readonly deps: PushImageDeps
-  readonly options: Options
 }
 
 /** Adds to what the tag lists already. Two that do so at the same time may lose an entry: the specification has no way out. */

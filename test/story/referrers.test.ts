@@ -10,6 +10,7 @@ import { anArtifact } from '../support/an-artifact.js'
 import { anImage, type BuiltImage } from '../support/an-image.js'
 import { namesIn, soundBlobs } from '../support/cache-folder.js'
 import { type RawRegistry, type RawRegistryOptions, startRawRegistry } from '../support/raw-registry.js'
+import { respond } from '../support/raw-steps.js'
 import { tempDir } from '../support/temp-dir.js'
 import { writeLayout } from '../support/write-layout.js'
 
@@ -255,6 +256,26 @@ describe('a push with referrers', () => {
         assert.ok((await cache.push(name, { remoteName: copy })).results[0]?.ok)
       } finally {
         await again.close()
+      }
+    })
+  })
+
+  it('lists them at last when an earlier push ended before it could', async () => {
+    await withCache({ referrersPerPage: 10 }, async ({ cache, name }) => {
+      await cache.pull(name, { referrers: true, platforms: ['all'] })
+      const target = await startRawRegistry({ uploads: {} })
+      const tag = referrersTag(IMAGE.root.digest)
+      const remoteName = `${target.host}/copy/app:1`
+      target.refuse({ kind: 'manifest', method: 'PUT', path: `/v2/copy/app/manifests/${tag}` }, respond(403))
+      try {
+        const [failed] = (await cache.push(name, { remoteName })).results
+        assert.equal(failed?.ok === false && failed.failure.code, 'DENIED')
+        assert.equal(hasAll(target).tagged(tag), undefined)
+        const [result] = (await cache.push(name, { remoteName })).results
+        assert.ok(result?.ok && !result.changed && result.uploadedBlobs === 0)
+        assert.ok(hasAll(target).tagged(tag))
+      } finally {
+        await target.close()
       }
     })
   })
