@@ -35,7 +35,7 @@ export async function openOutput(output: string, signal?: AbortSignal): Promise<
 export async function openLayoutFolder(output: string): Promise<LayoutTarget & PendingOutput> {
   refuseEmpty(output)
   if (output === '-') throw new HearthError('OPTION_INVALID', 'a folder cannot go to standard output', OUTPUT)
-  const path = resolve(output)
+  const path = await targetOf(resolve(output))
   if (!(await isFree(path))) {
     throw new HearthError('OPTION_INVALID', `${output} is there already; name a new folder, or an empty one`, { path })
   }

@@ -10,11 +10,9 @@ import { INDEX_FILE, OCI_LAYOUT_FILE } from '../oci/image-layout.js'
 import { archiveInvalid } from './archive-error.js'
 import type { Bytes } from './bytes.js'
 import type { Offer, OfferedImage } from './offer.js'
-import { parseOfferedIndex } from './read-index.js'
+import { MAX_INDEX_BYTES, MAX_LAYOUT_BYTES, parseOfferedIndex } from './read-index.js'
 
 const BUFFER_BYTES = 1024 * 1024
-const MAX_LAYOUT_BYTES = 64 * 1024
-const MAX_INDEX_BYTES = 20 * 1024 * 1024
 
 /** Where images come from: bytes of an archive, or a folder. */
 export type Source =

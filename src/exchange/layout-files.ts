@@ -97,12 +97,15 @@ function renderDockerManifest(images: readonly (ExportedImage & { readonly singl
     if (tag !== undefined && !entry.tags.includes(tag)) entry.tags.push(tag)
     entries.set(single.descriptor.digest, entry)
   }
-  const manifest = [...entries.values()].map(({ single, tags }) => ({
-    Config: blobPath(single.manifest.config.digest),
-    RepoTags: tags.length > 0 ? tags.sort() : null,
-    Layers: single.manifest.layers.map(({ digest }) => blobPath(digest)),
-  }))
-  return JSON.stringify(manifest.sort((a, b) => (a.Config < b.Config ? -1 : 1)))
+  const manifest = [...entries.values()].map(({ single, tags }) =>
+    JSON.stringify({
+      Config: blobPath(single.manifest.config.digest),
+      RepoTags: tags.length > 0 ? tags.sort() : null,
+      Layers: single.manifest.layers.map(({ digest }) => blobPath(digest)),
+    }),
+  )
+  // As text: two images may have one config.
+  return `[${manifest.sort().join()}]`
 }
 
 /** A tag has no digest behind it, and a name that only another tool understands is none. */

@@ -8,6 +8,7 @@ import { archiveInvalid } from './archive-error.js'
 import { type ControlFile, parseArchiveName, plainName } from './archive-name.js'
 import { type Bytes, collectBytes } from './bytes.js'
 import { decompressed } from './compression.js'
+import { MAX_INDEX_BYTES, MAX_LAYOUT_BYTES } from './read-index.js'
 import { TAR_TYPES, type TarHeader } from './tar-header.js'
 import { readTar, TAR_LIMITS, type TarEntry } from './tar-reader.js'
 
@@ -30,8 +31,8 @@ export interface ReadArchiveDeps {
 
 /** RELIABILITY 7.2, D6. */
 const MAX_CONTROL_BYTES: Readonly<Record<ControlFile, number>> = {
-  'oci-layout': 64 * 1024,
-  'index.json': 20 * 1024 * 1024,
+  'oci-layout': MAX_LAYOUT_BYTES,
+  'index.json': MAX_INDEX_BYTES,
   'manifest.json': 1024 * 1024,
 }
 /** Each is a file on the disk for a while. */

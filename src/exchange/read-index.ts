@@ -28,6 +28,9 @@ const OWN: readonly string[] = [
   REFERRER_OF,
 ]
 const MAX_ENTRIES = 100_000
+/** Of the two files. RELIABILITY 7.2, D6. */
+export const MAX_LAYOUT_BYTES = 64 * 1024
+export const MAX_INDEX_BYTES = 20 * 1024 * 1024
 
 /**
  * Pure. The images that another layout's index.json names, in its order. Stricter than for a cache's own: every reader has to

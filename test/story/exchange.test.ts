@@ -220,6 +220,24 @@ describe('an export', () => {
       code: 'OPTION_INVALID',
     })
     assert.deepEqual((await readdir(folder)).sort(), ['blobs', 'index.json', 'oci-layout'])
+    const [empty, link] = [await tempDir(), join(await tempDir(), 'link')]
+    await symlink(empty, link)
+    await exported(cache, ['plain:1'], { format: 'oci-dir', output: link })
+    assert.ok((await lstat(link)).isSymbolicLink())
+    assert.deepEqual((await readdir(empty)).sort(), ['blobs', 'index.json', 'oci-layout'])
+  })
+
+  it('writes the same Docker archive in whatever order its images are named, also with one config for two', async () => {
+    const layers = (compression: 'gzip' | 'none') => ({ layers: [{ seed: 'one', compression }] })
+    const [packed, plainly] = [await anImage(layers('gzip')), await anImage(layers('none'))]
+    const names = ['example.com/packed:1', 'example.com/plainly:1'] as const
+    const cache = await aFilledCache({ name: names[0], image: packed }, { name: names[1], image: plainly })
+    const archives = [names, names.toReversed()].map(async (order) =>
+      readFile(await exported(cache, order, { format: 'docker' })),
+    )
+    const [first, second] = await Promise.all(archives)
+    assert.notEqual(packed.root.digest, plainly.root.digest)
+    assert.ok(first && second?.equals(first))
   })
 
   it('gives one image another name, and refuses one name for two', async () => {
