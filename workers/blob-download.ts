@@ -122,7 +122,7 @@ export class BlobDownload {
     this.#handedOver = true
     if (task.size - prefix < HAND_OVER_LEFT_BYTES || !hasIdleProcessor(settings)) return
     this.#hash?.stop()
-    this.#hash = new ThreadHash(ingestDataPath(task.ingest), algorithmOf(task.digest), prefix)
+    this.#hash = new ThreadHash(ingestDataPath(task.ingest, task.size), algorithmOf(task.digest), prefix)
   }
 
   /** Against the end of this process, and now and then against the end of the machine's power. */

@@ -49,8 +49,8 @@ export interface BlobStore {
   /** Absolute path of the blob's file, for the workers. */
   pathOf(digest: Digest): string
   /**
-   * Absolute path of the folder in which this blob's ingest lives; it may not be there yet. Idempotent. Assumes that the
-   * caller holds the blob's claim until the ingest is committed or left.
+   * Absolute path at which this blob's ingest lives; nothing may be there yet. Idempotent. Assumes that the caller holds the
+   * blob's claim until the ingest is committed or left.
    */
   ingestPath(digest: Digest): Promise<string>
 

@@ -1,11 +1,11 @@
-import type { Stats } from 'node:fs'
-import { lstat, readdir, rm } from 'node:fs/promises'
+import { lstatSync, type Stats } from 'node:fs'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Digest, isDigest } from '../oci/digest.js'
 import { CLAIMS_FOLDER, INGEST_FOLDER } from '../oci/image-layout.js'
 import { FsClaims } from './fs-claim.js'
-import { guardedAsync, hasCode } from './fs-error.js'
-import { ingestDataPath } from './fs-ingest-data.js'
+import { guarded, guardedAsync, hasCode } from './fs-error.js'
+import { statIngestData } from './fs-ingest-data.js'
 import { isStaging, removeDeadStagings } from './fs-staging.js'
 import type { SweepOptions, Swept } from './swept.js'
 
@@ -42,19 +42,19 @@ export async function removeAbandonedIngests(root: string, options: AbandonedOpt
 
 /** Bytes that it took; undefined when it stays. */
 async function removePartial(
-  folder: string,
+  path: string,
   digest: Digest,
   { claims, options }: { readonly claims: FsClaims; readonly options: AbandonedOptions },
 ): Promise<number | undefined> {
   const { now, unusedForMs = 0, dryRun = false } = options
-  const isKept = async () => unusedForMs > 0 && (await isYounger(folder, now - unusedForMs))
-  if (await isKept()) return undefined
+  const isKept = () => unusedForMs > 0 && isYounger(path, now - unusedForMs)
+  if (isKept()) return undefined
   const claim = await claims.tryClaim(digest)
   if (claim === undefined) return undefined
   try {
     // Somebody may have gone on with it, and stopped again, before the claim was ours.
-    if (await isKept()) return undefined
-    return dryRun ? await bytesOf(folder) : await remove(folder)
+    if (isKept()) return undefined
+    return dryRun ? bytesOf(path) : await remove(path)
   } finally {
     await claim.release()
   }
@@ -67,8 +67,8 @@ async function removeStaged(
 ): Promise<number | undefined> {
   const digest = name.replace(/\..*$/, '')
   if (isDigest(digest) && leased?.has(digest)) return undefined
-  if (await isYounger(path, now - STAGED_LONG_AGO_MS)) return undefined
-  return dryRun ? await bytesOf(path) : await remove(path)
+  if (isYounger(path, now - STAGED_LONG_AGO_MS)) return undefined
+  return dryRun ? bytesOf(path) : await remove(path)
 }
 
 /** The kernel frees the lock of whoever dies, but the file stays; releasing a claim removes it. */
@@ -78,29 +78,27 @@ async function forgetIfDead(claims: FsClaims, name: string): Promise<void> {
 }
 
 async function remove(path: string): Promise<number> {
-  const bytes = await bytesOf(path)
+  const bytes = bytesOf(path)
   await guardedAsync({ step: 'remove', path }, () => rm(path, { recursive: true, force: true }))
   return bytes
 }
 
-/** A download is a folder, what was staged is a file. */
-async function bytesOf(path: string): Promise<number> {
-  const staged = (await statOf(path))?.isFile() ?? false
-  const stat = await statOf(staged ? path : ingestDataPath(path))
-  return stat === undefined ? 0 : stat.blocks * 512
+function bytesOf(path: string): number {
+  return (statIfAny(path, statIngestData)?.blocks ?? 0) * 512
 }
 
 /** Writing changes the data's time, a checkpoint the folder's. What is gone by now counts as young: nothing is to be done. */
-async function isYounger(path: string, time: number): Promise<boolean> {
-  const [made, written] = await Promise.all([statOf(path), statOf(ingestDataPath(path))])
+function isYounger(path: string, time: number): boolean {
+  const made = statIfAny(path, lstatSync)
+  const written = statIfAny(path, statIngestData)
   return made === undefined || Math.max(made.mtimeMs, written?.mtimeMs ?? 0) >= time
 }
 
 /** Undefined for what is gone by now. */
-async function statOf(path: string): Promise<Stats | undefined> {
-  return guardedAsync({ step: 'read', path }, async () => {
+function statIfAny(path: string, stat: (path: string) => Stats | undefined): Stats | undefined {
+  return guarded({ step: 'read', path }, () => {
     try {
-      return await lstat(path)
+      return stat(path)
     } catch (error) {
       if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined
       throw error

@@ -1,5 +1,4 @@
-import { lstatSync } from 'node:fs'
-import { rm, unlink } from 'node:fs/promises'
+import { unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { HearthError } from '../errors.js'
 import type { Digest } from '../oci/digest.js'
@@ -10,10 +9,10 @@ import { openBlob, statBlob } from './fs-blob-file.js'
 import { listBlobs } from './fs-blob-list.js'
 import { streamBlob } from './fs-blob-stream.js'
 import { commitIngests } from './fs-commit.js'
-import { guarded, guardedAsync, hasCode } from './fs-error.js'
+import { guardedAsync, hasCode } from './fs-error.js'
 import { flushFiles } from './fs-flush.js'
 import { KnownFolder, PRIVATE, syncFolder } from './fs-folder.js'
-import { ingestDataPath } from './fs-ingest-data.js'
+import { hasState, ingestDataPath } from './fs-ingest-data.js'
 import { moveToQuarantine } from './fs-quarantine.js'
 import { stageBytes } from './fs-stage.js'
 
@@ -59,11 +58,8 @@ export class FsBlobStore implements BlobStore {
   }
 
   async ingestPath(digest: Digest): Promise<string> {
-    const path = this.#ingestFolder(digest)
     await this.#ingests.ensure()
-    // A link planted here would lead the worker elsewhere; a file would stop it for ever.
-    if (!isFolderOrAbsent(path)) await guardedAsync({ step: 'remove', path }, () => rm(path))
-    return path
+    return this.#ingestPath(digest)
   }
 
   async stage(digest: Digest, bytes: Uint8Array): Promise<ReadyIngest> {
@@ -83,8 +79,9 @@ export class FsBlobStore implements BlobStore {
     const sealed = ingests.map(async (ingest) => {
       const data = await this.#staged.get(ingest.digest)
       if (data !== undefined) return { ...ingest, data }
-      const folder = this.#ingestFolder(ingest.digest)
-      return { ...ingest, data: ingestDataPath(folder), folder }
+      const path = this.#ingestPath(ingest.digest)
+      const hasFolder = hasState(ingest.size)
+      return { ...ingest, data: ingestDataPath(path, ingest.size), ...(hasFolder && { folder: path }) }
     })
     const committed = await commitIngests(this.#root, await Promise.all(sealed))
     for (const { digest } of committed) this.#staged.delete(digest)
@@ -111,13 +108,13 @@ export class FsBlobStore implements BlobStore {
     return listBlobs(this.#root)
   }
 
-  #ingestFolder(digest: Digest): string {
+  #ingestPath(digest: Digest): string {
     return join(this.#root, INGEST_FOLDER, digestFileName(digest))
   }
 
   /** Under a name of its own: whoever stages holds no claim, and another process may stage the same bytes. */
   async #write(digest: Digest, bytes: Uint8Array): Promise<string> {
-    const path = `${this.#ingestFolder(digest)}.${globalThis.crypto.randomUUID()}`
+    const path = `${this.#ingestPath(digest)}.${globalThis.crypto.randomUUID()}`
     await this.#ingests.ensure()
     await stageBytes(path, bytes)
     return path
@@ -133,8 +130,4 @@ export class FsBlobStore implements BlobStore {
       }
     })
   }
-}
-
-function isFolderOrAbsent(path: string): boolean {
-  return guarded({ step: 'read', path }, () => lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? true)
 }

@@ -75,8 +75,6 @@ async function moveIntoPlace(root: string, { ingest, target }: Found): Promise<v
 
 async function removeIngest(folder: string): Promise<void> {
   await guardedAsync({ step: 'remove', path: folder }, async () => {
-    // A small blob's is empty now.
-    if (isEmptyFolderGone(folder)) return
     removeCheckpoints(folder)
     if (!isEmptyFolderGone(folder)) await rm(folder, { recursive: true, force: true })
   })

@@ -1,11 +1,10 @@
-import { lstatSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { Digest } from '../oci/digest.js'
 import { digestFileName, INGEST_FOLDER } from '../oci/image-layout.js'
 import type { DiskSpace } from './disk-space.js'
 import { guardedAsync, hasCode } from './fs-error.js'
-import { ingestDataPath } from './fs-ingest-data.js'
+import { statIngestData } from './fs-ingest-data.js'
 
 /** The unit of `blocks`, whatever the file system's own is. */
 const BLOCK_BYTES = 512
@@ -34,9 +33,9 @@ export class FsDiskSpace implements DiskSpace {
 
   /** Holes count as free: extents of a split download are written out of order. */
   async partial(digest: Digest): Promise<number> {
-    const path = ingestDataPath(join(this.#root, INGEST_FOLDER, digestFileName(digest)))
+    const path = join(this.#root, INGEST_FOLDER, digestFileName(digest))
     try {
-      return (lstatSync(path, { throwIfNoEntry: false })?.blocks ?? 0) * BLOCK_BYTES
+      return (statIngestData(path)?.blocks ?? 0) * BLOCK_BYTES
     } catch (error) {
       if (hasCode(error, 'ENOENT', 'ENOTDIR')) return 0
       return guardedAsync({ step: 'read', path }, () => Promise.reject(error))

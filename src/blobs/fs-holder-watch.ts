@@ -1,10 +1,9 @@
-import { lstat, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { HearthError } from '../errors.js'
 import type { Digest } from '../oci/digest.js'
 import { digestFileName, INGEST_FOLDER } from '../oci/image-layout.js'
-import { hasCode } from './fs-error.js'
-import { ingestDataPath } from './fs-ingest-data.js'
+import { statIngestData } from './fs-ingest-data.js'
 
 export interface WatchLimits {
   /** How long the holder may be stopped. */
@@ -25,7 +24,7 @@ const LOOK_EVERY_MS = 500
  * a process that lives: whoever is stopped goes on one day, and would write into the same file.
  */
 export class HolderWatch {
-  readonly #data: string
+  readonly #ingest: string
   readonly #digest: Digest
   readonly #limits: WatchLimits
   #seen = ''
@@ -34,7 +33,7 @@ export class HolderWatch {
 
   /** @param root the cache's folder. */
   constructor(root: string, digest: Digest, limits: WatchLimits) {
-    this.#data = ingestDataPath(join(root, INGEST_FOLDER, digestFileName(digest)))
+    this.#ingest = join(root, INGEST_FOLDER, digestFileName(digest))
     this.#digest = digest
     this.#limits = limits
   }
@@ -44,7 +43,7 @@ export class HolderWatch {
     const now = performance.now()
     if (now - this.#lookedAt < Math.min(LOOK_EVERY_MS, this.#limits.stoppedMs)) return
     this.#lookedAt = now
-    const seen = `${pid} ${await this.#progress()}`
+    const seen = `${pid} ${this.#progress()}`
     if (seen !== this.#seen) {
       this.#seen = seen
       this.#since = now
@@ -56,14 +55,9 @@ export class HolderWatch {
     throw this.#busy(pid, this.#limits.stoppedMs, 'is stopped, and has got nowhere')
   }
 
-  async #progress(): Promise<string> {
-    try {
-      const { ino, size, mtimeMs } = await lstat(this.#data)
-      return `${ino} ${size} ${mtimeMs}`
-    } catch (error) {
-      if (hasCode(error, 'ENOENT', 'ENOTDIR')) return 'nothing'
-      throw error
-    }
+  #progress(): string {
+    const { ino, size, mtimeMs } = statIngestData(this.#ingest) ?? {}
+    return `${ino} ${size} ${mtimeMs}`
   }
 
   #busy(pid: number | undefined, timeoutMs: number, what: string): HearthError {

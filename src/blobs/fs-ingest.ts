@@ -23,45 +23,47 @@ import {
 } from './checkpoint.js'
 import { writeCheckpoint, writeSyncedCheckpoint } from './fs-checkpoint-file.js'
 import { guarded, guardedAsync } from './fs-error.js'
-import { emptyData, type IngestOptions, ingestDataPath, type OpenData, openData } from './fs-ingest-data.js'
+import { emptyData, hasState, type IngestOptions, ingestDataPath, type OpenData, openData } from './fs-ingest-data.js'
 
 const syncData = promisify(fdatasync)
 const syncFile = promisify(fsync)
 
 /**
- * One blob being written: a folder with the bytes (`data`) and how far they have come (`state.json`). Whatever a crash
- * leaves can be opened again, so a killed thread needs no clean-up. The byte path is synchronous: bytes are written while
- * they are in the processor's cache. Assumes that the caller holds the blob's claim: nobody else writes here.
+ * One blob being written: a folder with the bytes (`data`) and how far they have come (`state.json`), or, of a small blob, a
+ * file with the bytes. Whatever a crash leaves can be opened again, so a killed thread needs no clean-up. The byte path is
+ * synchronous: bytes are written while they are in the processor's cache. Assumes that the caller holds the blob's claim:
+ * nobody else writes here.
  */
 export class FsIngest {
-  readonly #folder: string
+  /** Of the folder, or of a small blob's file. */
+  readonly #place: string
   readonly #path: string
+  /** Whether a state on disk vouches for the bytes. */
+  readonly #hasState: boolean
   #file: number
   #checkpoint: Checkpoint
-  /** Whether a state on disk vouches for the bytes. */
-  #recorded: boolean
   /** The flush under way, in a form that never rejects. */
   #flushing: Promise<void> | undefined
 
   /**
-   * Resumes what an earlier run left in `folder`, or starts over when that is not to be trusted: another blob's state,
-   * a link, anything but a regular file, more bytes than the blob has.
+   * Resumes what an earlier run left at `place`, or starts over when that is not to be trusted: a small blob, another blob's
+   * state, a link, anything but a regular file, more bytes than the blob has.
    * @throws HearthError NO_SPACE, STORE_READ_ONLY or STORE_FAILED.
    */
-  static open(folder: string, options: IngestOptions): FsIngest {
-    const context = { step: 'open', path: ingestDataPath(folder), needed: options.size }
+  static open(place: string, options: IngestOptions): FsIngest {
+    const context = { step: 'open', path: ingestDataPath(place, options.size), needed: options.size }
     return new FsIngest(
-      folder,
-      guarded(context, () => openData(folder, options)),
+      place,
+      guarded(context, () => openData(place, options)),
     )
   }
 
-  private constructor(folder: string, { file, checkpoint, recorded }: OpenData) {
-    this.#folder = folder
-    this.#path = ingestDataPath(folder)
+  private constructor(place: string, { file, checkpoint }: OpenData) {
+    this.#place = place
+    this.#path = ingestDataPath(place, checkpoint.size)
+    this.#hasState = hasState(checkpoint.size)
     this.#file = file
     this.#checkpoint = checkpoint
-    this.#recorded = recorded
   }
 
   /** The extents that hold bytes of this blob: what an earlier run left and what this one wrote. */
@@ -103,7 +105,7 @@ export class FsIngest {
 
   /** Records what is written against the death of this process. Free for a single stream: its length says it already. */
   checkpoint(): void {
-    if (!this.#checkpoint.appending || !this.#recorded) this.#record()
+    if (!this.#checkpoint.appending) this.#record()
   }
 
   /**
@@ -125,11 +127,11 @@ export class FsIngest {
   /** Throws away every byte and begins again from zero. Not while a flush is under way. */
   restart(): void {
     guarded({ step: 'truncate', path: this.#path }, () => {
-      if (this.#recorded) emptyData(this.#folder, this.#open())
+      if (this.#hasState) emptyData(this.#place, this.#open())
       else ftruncateSync(this.#open(), 0)
     })
     this.#checkpoint = emptyCheckpoint(this.#checkpoint, this.#checkpoint.boot)
-    if (this.#recorded) this.#record()
+    this.#record()
   }
 
   /**
@@ -141,7 +143,7 @@ export class FsIngest {
     await this.#flushing
     const file = this.#open()
     this.#checkComplete()
-    if (this.#recorded) this.checkpoint()
+    this.checkpoint()
     await this.#orAbandon('seal', async () => {
       fchmodSync(file, 0o444)
       // Not fdatasync: the mode changed too.
@@ -150,10 +152,14 @@ export class FsIngest {
     })
   }
 
-  /** Records progress and closes, after a flush under way; the ingest can be opened again. Idempotent. */
+  /**
+   * Records progress and closes, after a flush under way; the ingest can be opened again. What was not sealed of a small blob
+   * goes. Idempotent.
+   */
   async close(): Promise<void> {
     await this.#flushing
     if (this.#file < 0) return
+    if (!this.#hasState) return guarded({ step: 'remove', path: this.#path }, () => this.#abandon())
     try {
       this.checkpoint()
     } catch (error) {
@@ -164,13 +170,13 @@ export class FsIngest {
   }
 
   async #flush(file: number): Promise<void> {
-    if (!this.#recorded) this.#record()
     const { written } = this.#checkpoint
     await this.#orAbandon('fsync', () => syncData(file))
+    if (!this.#hasState) return
     this.#checkpoint = { ...this.#checkpoint, synced: union(this.#checkpoint.synced, written) }
     await guardedAsync({ step: 'record', path: this.#path }, async () => {
-      await writeSyncedCheckpoint(this.#folder, this.#checkpoint)
-      await syncFolder(this.#folder)
+      await writeSyncedCheckpoint(this.#place, this.#checkpoint)
+      await syncFolder(this.#place)
     })
   }
 
@@ -190,7 +196,7 @@ export class FsIngest {
     try {
       if (this.#file >= 0) this.#close()
     } finally {
-      rmSync(this.#folder, { recursive: true, force: true })
+      rmSync(this.#place, { recursive: true, force: true })
     }
   }
 
@@ -206,8 +212,8 @@ export class FsIngest {
   }
 
   #record(): void {
-    guarded({ step: 'record', path: this.#path }, () => writeCheckpoint(this.#folder, this.#checkpoint))
-    this.#recorded = true
+    if (!this.#hasState) return
+    guarded({ step: 'record', path: this.#path }, () => writeCheckpoint(this.#place, this.#checkpoint))
   }
 
   #open(): number {

@@ -15,7 +15,7 @@ export interface FetchBlobTask {
   readonly digest: Digest
   /** Bytes; the body is cut off and refused one byte above. */
   readonly size: number
-  /** Absolute path of the ingest's folder. What an earlier run left there is resumed. */
+  /** Absolute path of the ingest. What an earlier run left there of a larger blob is resumed. */
   readonly ingest: string
   readonly source: BlobSource
   /** Identity of this boot of the machine: after another one only fsynced extents are trusted. */

@@ -1,23 +1,12 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import {
-  lstat,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  rm,
-  stat,
-  symlink,
-  truncate,
-  unlink,
-  writeFile,
-} from 'node:fs/promises'
+import { lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { beforeEach, describe, it } from 'node:test'
 import type { BlobStore } from '../../src/blobs/blob-store.js'
 import { FsBlobStore } from '../../src/blobs/fs-blob-store.js'
 import { FsIngest } from '../../src/blobs/fs-ingest.js'
+import { FLAT_BYTES, ingestDataPath } from '../../src/blobs/fs-ingest-data.js'
 import { isHearthError } from '../../src/errors.js'
 import { INGEST_FOLDER } from '../../src/oci/image-layout.js'
 import { blobStoreContract } from '../contract/blob-store.contract.js'
@@ -39,7 +28,9 @@ async function put(path: string, bytes: Uint8Array): Promise<void> {
 blobStoreContract('FsBlobStore', async () => ({ store: new FsBlobStore(await newFolder()), put }))
 
 const blob = await aBlob('a blob on disk')
-const ANY_SIZE = { maxBytes: 1_000_000 }
+/** Its ingest is a folder. */
+const large = await aBlob('a large blob on disk', FLAT_BYTES + 1)
+const ANY_SIZE = { maxBytes: 10_000_000 }
 const PLANTS = {
   folder: (path: string) => mkdir(join(path, 'deep'), { recursive: true }),
   'dangling link': (path: string) => symlink('nowhere', path),
@@ -131,39 +122,43 @@ describe('FsBlobStore', () => {
     }
   })
 
-  it('commits what a worker sealed, and refuses it when it has lost bytes since', async () => {
-    const folder = await store.ingestPath(blob.digest)
-    const ingest = FsIngest.open(folder, { digest: blob.digest, size: blob.size, boot: 'one' })
-    ingest.write(0, blob.bytes)
-    await ingest.seal('full')
-    await truncate(join(folder, 'data'), 3)
-    const ready = { digest: blob.digest, size: blob.size }
-    await assert.rejects(store.commit([ready]), (error) => isHearthError(error, 'SIZE_MISMATCH'))
-    const again = FsIngest.open(folder, { digest: blob.digest, size: blob.size, boot: 'one' })
-    again.write(0, blob.bytes)
-    await again.seal('full')
-    await store.commit([ready])
-    assert.deepEqual(await store.read(blob.digest, ANY_SIZE), Buffer.from(blob.bytes))
-  })
+  for (const [kind, { digest, size, bytes }] of Object.entries({ small: blob, large })) {
+    it(`commits the ${kind} blob that a worker sealed, and refuses it when it has lost bytes since`, async () => {
+      const path = await store.ingestPath(digest)
+      const seal = async () => {
+        const ingest = FsIngest.open(path, { digest, size, boot: 'one' })
+        ingest.write(0, bytes)
+        await ingest.seal('full')
+      }
+      await seal()
+      await truncate(ingestDataPath(path, size), 3)
+      await assert.rejects(store.commit([{ digest, size }]), (error) => isHearthError(error, 'SIZE_MISMATCH'))
+      await rm(path, { recursive: true })
+      await seal()
+      await store.commit([{ digest, size }])
+      assert.deepEqual(await store.read(digest, ANY_SIZE), Buffer.from(bytes))
+      assert.deepEqual(await readdir(dirname(path)), [])
+    })
 
-  it('finishes a commit that a crash cut short after its rename', async () => {
-    const folder = await store.ingestPath(blob.digest)
-    await FsIngest.open(folder, { digest: blob.digest, size: blob.size, boot: 'one' }).close()
-    await unlink(join(folder, 'data'))
-    await put(store.pathOf(blob.digest), blob.bytes)
-    const [committed] = await store.commit([{ digest: blob.digest, size: blob.size }])
-    assert.equal(committed?.size, blob.size)
-    assert.deepEqual(await readdir(dirname(folder)), [])
-  })
+    it(`finishes a commit of the ${kind} blob that a crash cut short after its rename`, async () => {
+      const path = await store.ingestPath(digest)
+      await FsIngest.open(path, { digest, size, boot: 'one' }).close()
+      await rm(ingestDataPath(path, size), { force: true })
+      await put(store.pathOf(digest), bytes)
+      const [committed] = await store.commit([{ digest, size }])
+      assert.equal(committed?.size, size)
+      assert.deepEqual(await readdir(dirname(path)), [])
+    })
+  }
 
   it('stages beside an ingest of the same blob that another process is writing', async () => {
-    const folder = await store.ingestPath(blob.digest)
-    const ingest = FsIngest.open(folder, { digest: blob.digest, size: blob.size, boot: 'one' })
+    const path = await store.ingestPath(blob.digest)
+    const ingest = FsIngest.open(path, { digest: blob.digest, size: blob.size, boot: 'one' })
     ingest.write(0, blob.bytes.subarray(0, 5))
     await Promise.all([save(), new FsBlobStore(root).stage(blob.digest, blob.bytes)])
     ingest.write(5, blob.bytes.subarray(5))
     await ingest.seal('full')
-    assert.deepEqual(await readFile(join(folder, 'data')), Buffer.from(blob.bytes))
+    assert.deepEqual(await readFile(path), Buffer.from(blob.bytes))
     assert.deepEqual(await store.read(blob.digest, ANY_SIZE), Buffer.from(blob.bytes))
   })
 
@@ -173,15 +168,6 @@ describe('FsBlobStore', () => {
     for (const [committed] of await Promise.all(commits)) assert.equal(committed?.digest, blob.digest)
     assert.deepEqual(await store.read(blob.digest, ANY_SIZE), Buffer.from(blob.bytes))
     assert.deepEqual(await readdir(join(root, INGEST_FOLDER)), [])
-  })
-
-  it('replaces a file or a link where an ingest should be', async () => {
-    const path = await store.ingestPath(blob.digest)
-    for (const plant of [() => writeFile(path, ''), () => symlink(root, path)]) {
-      await plant()
-      assert.equal(await store.ingestPath(blob.digest), path)
-      await assert.rejects(lstat(path), { code: 'ENOENT' })
-    }
   })
 
   it('lists what lies beside the folders of algorithms, and in folders of unknown ones', async () => {

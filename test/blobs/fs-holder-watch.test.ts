@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { appendFile, mkdir, mkdtemp, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, mkdtemp } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HolderWatch } from '../../src/blobs/fs-holder-watch.js'
-import { ingestDataPath } from '../../src/blobs/fs-ingest-data.js'
+import { FsIngest } from '../../src/blobs/fs-ingest.js'
+import { FLAT_BYTES } from '../../src/blobs/fs-ingest-data.js'
 import { isHearthError } from '../../src/errors.js'
 import { digestFileName, INGEST_FOLDER } from '../../src/oci/image-layout.js'
 import { aDigest } from '../support/a-log.js'
@@ -55,16 +56,22 @@ describe('HolderWatch', () => {
     }
   })
 
-  it('begins anew with each byte, and with each holder', async () => {
-    const root = await newRoot()
-    const folder = join(root, INGEST_FOLDER, digestFileName(digest))
-    await mkdir(folder, { recursive: true })
-    await writeFile(ingestDataPath(folder), '')
-    const watch = new HolderWatch(root, digest, { stoppedMs: 0, stalledMs: 0 })
-    await watch.look({ pid: 1 })
-    await appendFile(ingestDataPath(folder), 'more')
-    await watch.look({ pid: 1 })
-    await watch.look({ pid: 2 })
-    await assert.rejects(watch.look({ pid: 2 }), (error) => isHearthError(error, 'STORE_BUSY'))
-  })
+  for (const [kind, size] of [
+    ['small', FLAT_BYTES],
+    ['larger', FLAT_BYTES + 1],
+  ] as const) {
+    it(`begins anew with each byte of a ${kind} blob, and with each holder`, async () => {
+      const root = await newRoot()
+      const place = join(root, INGEST_FOLDER, digestFileName(digest))
+      await mkdir(dirname(place), { recursive: true })
+      const ingest = FsIngest.open(place, { digest, size, boot: 'one' })
+      const watch = new HolderWatch(root, digest, { stoppedMs: 0, stalledMs: 0 })
+      await watch.look({ pid: 1 })
+      ingest.write(0, Buffer.from('more'))
+      await watch.look({ pid: 1 })
+      await watch.look({ pid: 2 })
+      await assert.rejects(watch.look({ pid: 2 }), (error) => isHearthError(error, 'STORE_BUSY'))
+      await ingest.close()
+    })
+  }
 })

@@ -14,11 +14,11 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { beforeEach, describe, it } from 'node:test'
 import { contiguousPrefix } from '../../src/blobs/checkpoint.js'
 import { FsIngest } from '../../src/blobs/fs-ingest.js'
-import { UNRECORDED_BYTES } from '../../src/blobs/fs-ingest-data.js'
+import { FLAT_BYTES } from '../../src/blobs/fs-ingest-data.js'
 import { isHearthError } from '../../src/errors.js'
 import { aBlob } from '../support/a-blob.js'
 import { aPipe } from '../support/a-pipe.js'
@@ -29,8 +29,8 @@ import { tempDir } from '../support/temp-dir.js'
 const scratch = await tempDir()
 const newFolder = () => mkdtemp(join(scratch, 'test-'))
 
-/** Large enough to be recorded from the beginning. */
-const SIZE = 2 * UNRECORDED_BYTES
+/** Large enough for a state beside its bytes. */
+const SIZE = 2 * FLAT_BYTES
 const blob = await aBlob('the bytes of a layer, ', SIZE)
 const one = { digest: blob.digest, size: SIZE, boot: 'one' }
 const two = { ...one, boot: 'two' }
@@ -263,10 +263,19 @@ describe('FsIngest', () => {
     await ingest.seal('full')
   })
 
+  it('replaces a file or a link in its place', async () => {
+    for (const plant of [() => writeFileSync(folder, ''), () => symlinkSync(scratch, folder)]) {
+      plant()
+      await FsIngest.open(folder, one).close()
+      assert.deepEqual(readdirSync(folder), ['data', 'state.json'])
+      rmSync(folder, { recursive: true })
+    }
+  })
+
   it('of no bytes can be sealed', async () => {
     const { digest, size } = await aBlob('')
     await FsIngest.open(folder, { digest, size, boot: 'one' }).seal('full')
-    assert.equal(statSync(dataPath()).size, 0)
+    assert.equal(statSync(folder).size, 0)
   })
 
   it('refuses everything but another close after it was closed', async () => {
@@ -302,34 +311,45 @@ describe('FsIngest', () => {
   }
 
   describe('of a small blob', () => {
-    const small = { ...one, size: UNRECORDED_BYTES }
+    const small = { ...one, size: FLAT_BYTES }
 
-    it('is its bytes and nothing else from the beginning to the end', async () => {
+    it('is one file with its bytes from the beginning to the end', async () => {
       const ingest = FsIngest.open(folder, small)
       ingest.write(0, part(0, small.size))
-      assert.deepEqual(readdirSync(folder), ['data'])
+      assert.deepEqual(readFileSync(folder), Buffer.from(part(0, small.size)))
       await ingest.seal('full')
-      assert.deepEqual(readdirSync(folder), ['data'])
+      assert.deepEqual(readFileSync(folder), Buffer.from(part(0, small.size)))
+      assert.deepEqual(readdirSync(dirname(folder)), ['ingest'])
     })
 
-    it('is begun again after a crash, whatever the crash left', () => {
-      FsIngest.open(folder, small).write(0, part(0, 1000))
-      assert.deepEqual(FsIngest.open(folder, small).trusted, [])
-      assert.equal(statSync(dataPath()).size, 0)
+    it('is begun again after a crash, whatever the crash left', async () => {
+      const leave: readonly (() => unknown)[] = [
+        () => FsIngest.open(folder, small).write(0, part(0, 1000)),
+        async () => await FsIngest.open(folder, { ...small, size: SIZE }).close(),
+        () => symlinkSync(scratch, folder),
+        () => mkdirSync(folder),
+      ]
+      for (const left of leave) {
+        await left()
+        assert.deepEqual(FsIngest.open(folder, small).trusted, [])
+        assert.equal(statSync(folder).size, 0)
+        rmSync(folder)
+      }
     })
 
-    it('is resumed after it was closed, or came in pieces', async () => {
-      const closed = FsIngest.open(folder, small)
-      closed.write(0, part(0, 1000))
-      await closed.close()
-      const holed = FsIngest.open(folder, small)
-      assert.deepEqual(holed.trusted, [[0, 1000]])
-      holed.write(2000, part(2000, 3000))
-      await holed.close()
-      assert.deepEqual(FsIngest.open(folder, small).trusted, [
-        [0, 1000],
-        [2000, 3000],
-      ])
+    it('goes when it is closed half-way: it is fetched again', async () => {
+      const ingest = FsIngest.open(folder, small)
+      ingest.write(0, part(0, 1000))
+      await ingest.close()
+      assert.equal(existsSync(folder), false)
+    })
+
+    it('is flushed without a state', async () => {
+      const ingest = FsIngest.open(folder, small)
+      ingest.write(2000, part(2000, 3000))
+      await ingest.flush()
+      assert.deepEqual(readdirSync(dirname(folder)), ['ingest'])
+      await ingest.close()
     })
 
     it('can be begun again from zero', async () => {
@@ -338,7 +358,7 @@ describe('FsIngest', () => {
       ingest.restart()
       ingest.write(0, part(0, small.size))
       await ingest.seal('relaxed')
-      assert.deepEqual(readFileSync(dataPath()), Buffer.from(part(0, small.size)))
+      assert.deepEqual(readFileSync(folder), Buffer.from(part(0, small.size)))
     })
   })
 

@@ -40,7 +40,7 @@ describe('a token that ends', () => {
 
   it('between two parts of a layer is replaced, and the layer goes on from the same byte', () =>
     withPull({ ...BEARER, jobs: 1 }, async ({ registry, cache }) => {
-      const image = await anImage({ layers: [{ bytes: 200_000 }] })
+      const image = await anImage({ layers: [{ bytes: 3_000_000 }] })
       const name = registry.add(image, 'app', 'v1')
       const digest = image.platforms.get('linux/amd64')?.layers[0]?.digest ?? assert.fail()
       registry.script({ digest }, steps.all(revoking(registry), steps.finAfter(90_000)))

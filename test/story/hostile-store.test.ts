@@ -15,7 +15,8 @@ import { pulled, refused, soundBlobs, withPull } from '../support/with-pull.js'
 let image: BuiltImage
 let layer: Digest
 before(async () => {
-  image = await anImage({ layers: [{ bytes: 200_000 }] })
+  // Large enough for an ingest with a state.
+  image = await anImage({ layers: [{ bytes: 3_000_000 }] })
   layer = image.platforms.get('linux/amd64')?.layers[0]?.digest ?? assert.fail()
 })
 

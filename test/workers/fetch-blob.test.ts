@@ -302,7 +302,7 @@ describe('fetch-blob', () => {
     const before = timers()
 
     await writeFile(join(ingest, 'file'), '')
-    assert.equal(codeOf(await fetchLayer({ ingest: join(ingest, 'file') })), 'STORE_FAILED')
+    assert.equal(codeOf(await fetchLayer({ ingest: join(ingest, 'file', 'below') })), 'STORE_FAILED')
     assert.equal(timers(), before)
   })
 
