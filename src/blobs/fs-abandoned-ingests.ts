@@ -2,7 +2,7 @@ import { lstatSync, type Stats } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Digest, isDigest } from '../oci/digest.js'
-import { CLAIMS_FOLDER, INGEST_FOLDER } from '../oci/image-layout.js'
+import { INGEST_FOLDER } from '../oci/image-layout.js'
 import { FsClaims } from './fs-claim.js'
 import { guarded, guardedAsync, hasCode } from './fs-error.js'
 import { statIngestData } from './fs-ingest-data.js'
@@ -21,7 +21,7 @@ const STAGED_LONG_AGO_MS = 60 * 60 * 1000
 
 /**
  * Removes partial downloads that no process goes on with at this moment: a pull writes to one only under its blob's claim,
- * which is held here meanwhile. With them goes what dead processes left of their claims. Idempotent.
+ * which is held here meanwhile. Idempotent.
  */
 export async function removeAbandonedIngests(root: string, options: AbandonedOptions): Promise<Swept> {
   const claims = new FsClaims(root)
@@ -36,7 +36,6 @@ export async function removeAbandonedIngests(root: string, options: AbandonedOpt
     count += 1
     bytes += freed
   }
-  for (const name of await namesIn(join(root, CLAIMS_FOLDER))) await forgetIfDead(claims, name)
   return { count, bytes }
 }
 
@@ -69,12 +68,6 @@ async function removeStaged(
   if (isDigest(digest) && leased?.has(digest)) return undefined
   if (isYounger(path, now - STAGED_LONG_AGO_MS)) return undefined
   return dryRun ? bytesOf(path) : await remove(path)
-}
-
-/** The kernel frees the lock of whoever dies, but the file stays; releasing a claim removes it. */
-async function forgetIfDead(claims: FsClaims, name: string): Promise<void> {
-  const digest = name.replace('-', ':')
-  if (isDigest(digest)) await (await claims.tryClaim(digest))?.release()
 }
 
 async function remove(path: string): Promise<number> {

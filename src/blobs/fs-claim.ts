@@ -1,12 +1,10 @@
-import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HearthError } from '../errors.js'
-import { type Lock, readHolder, tryLock } from '../lock/fs-lock.js'
-import type { Digest } from '../oci/digest.js'
-import { CLAIMS_FOLDER, digestFileName } from '../oci/image-layout.js'
+import { LockTable } from '../lock/fs-lock-table.js'
+import { type Digest, encodedOf } from '../oci/digest.js'
+import { CLAIMS_FILE, HEARTH_FOLDER } from '../oci/image-layout.js'
 import type { Claim, ClaimOptions, Claims } from './blob-store.js'
-import { guardedAsync } from './fs-error.js'
 import { KnownFolder, PRIVATE } from './fs-folder.js'
 import { HolderWatch, type WatchLimits } from './fs-holder-watch.js'
 
@@ -29,6 +27,7 @@ const STALLED_TIMEOUT_MS = 600_000
 export class FsClaims implements Claims {
   readonly #root: string
   readonly #folder: KnownFolder
+  readonly #locks: LockTable
   readonly #limits: WatchLimits
 
   /** @param root the cache's folder. */
@@ -36,15 +35,15 @@ export class FsClaims implements Claims {
     const { lockTimeoutMs = LOCK_TIMEOUT_MS, stalledTimeoutMs = STALLED_TIMEOUT_MS } = options
     this.#root = resolve(root)
     this.#limits = { stoppedMs: lockTimeoutMs, stalledMs: Math.max(stalledTimeoutMs, lockTimeoutMs) }
-    this.#folder = new KnownFolder(join(resolve(root), CLAIMS_FOLDER), PRIVATE)
+    this.#folder = new KnownFolder(join(this.#root, HEARTH_FOLDER), PRIVATE)
+    this.#locks = new LockTable(join(this.#root, CLAIMS_FILE))
   }
 
   /** The claim, or undefined when someone has it. */
   async tryClaim(digest: Digest): Promise<Claim | undefined> {
     await this.#folder.ensure()
-    const path = this.#pathOf(digest)
-    const lock = await tryLock(path)
-    return lock && claimOf(path, lock)
+    const lock = await this.#locks.tryLock(placeOf(digest))
+    return lock && { waited: false, release: lock.release }
   }
 
   async claim(digest: Digest, options: ClaimOptions = {}): Promise<Claim> {
@@ -55,36 +54,17 @@ export class FsClaims implements Claims {
       if (claim !== undefined) return { ...claim, waited: watch !== undefined }
       if (watch === undefined) {
         watch = new HolderWatch(this.#root, digest, this.#limits)
-        options.onWait?.(readHolder(this.#pathOf(digest)))
+        options.onWait?.(this.#locks.holder(placeOf(digest)))
       }
-      await watch.look(readHolder(this.#pathOf(digest)))
+      await watch.look(this.#locks.holder(placeOf(digest)))
       await pause(digest, options.signal)
     }
   }
-
-  #pathOf(digest: Digest): string {
-    return join(this.#folder.path, digestFileName(digest))
-  }
 }
 
-function claimOf(path: string, lock: Lock): Claim {
-  let released: Promise<void> | undefined
-  return {
-    waited: false,
-    release: () => {
-      released ??= remove(path, lock)
-      return released
-    },
-  }
-}
-
-/** Removed while it is still locked: whoever locks the orphaned file after that sees that its name is gone, and retries. */
-async function remove(path: string, lock: Lock): Promise<void> {
-  try {
-    await guardedAsync({ step: 'remove', path }, () => rm(path, { force: true }))
-  } finally {
-    await lock.release()
-  }
+/** Two digests that begin with the same 52 bits wait for each other, which harms nobody. */
+function placeOf(digest: Digest): number {
+  return Number.parseInt(encodedOf(digest).slice(0, 13), 16)
 }
 
 async function pause(digest: Digest, signal: AbortSignal | undefined): Promise<void> {

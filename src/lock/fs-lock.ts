@@ -97,13 +97,8 @@ export async function tryLock(path: string, options: LockOptions = {}): Promise<
 
 /** Who has an exclusive lock, or had it last; nothing is known of a file that is not there or not signed. */
 export function readHolder(path: string): LockHolder {
-  let file: number
-  try {
-    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return {}
-    throw lockFailure(error, path)
-  }
+  const file = openToRead(path)
+  if (file === undefined) return {}
   try {
     const buffer = Buffer.alloc(32)
     const bytesRead = readSync(file, buffer, 0, buffer.length, 0)
@@ -114,8 +109,18 @@ export function readHolder(path: string): LockHolder {
   }
 }
 
-/** An open lock file, created when missing. Closing its only descriptor ends the lock. */
-class LockFile {
+/** A lock file's descriptor; undefined when it is not there. @throws HearthError STORE_FAILED. */
+export function openToRead(path: string): number | undefined {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined
+    throw lockFailure(error, path)
+  }
+}
+
+/** An open lock file, created when missing. Closing its only descriptor ends its locks. */
+export class LockFile {
   readonly descriptor: number
   #isOpen = true
 
@@ -173,7 +178,8 @@ function aborted(path: string, cause?: unknown): HearthError {
   return new HearthError('ABORTED', 'stopped while waiting for a lock', { path }, cause)
 }
 
-function lockFailure(error: unknown, path: string): HearthError {
+/** The kernel's refusal to open or lock a file, as an error of this package. */
+export function lockFailure(error: unknown, path: string): HearthError {
   const errno = errnoOf(error)
   if (errno === 'EROFS' || errno === 'EACCES' || errno === 'EPERM') {
     return new HearthError('STORE_READ_ONLY', `cannot write the lock file ${path}`, { path, errno }, error)
@@ -183,7 +189,7 @@ function lockFailure(error: unknown, path: string): HearthError {
   return new HearthError(code, `cannot lock ${path}`, { path, ...(errno && { errno }) }, error)
 }
 
-function errnoOf(error: unknown): string | undefined {
+export function errnoOf(error: unknown): string | undefined {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   return typeof code === 'string' ? code : undefined
 }

@@ -7,7 +7,6 @@ import { syncFolder } from '../log/fs-sync-folder.js'
 import { LevelEventLog } from '../log/level-event-log.js'
 import {
   BLOBS_FOLDER,
-  CLAIMS_FOLDER,
   FORMAT_FILE,
   HEARTH_FOLDER,
   INDEX_FILE,
@@ -134,7 +133,7 @@ async function init(root: string, { lockTimeoutMs, newId = () => globalThis.cryp
     await replaceFile(layout, encoder.encode(OCI_LAYOUT_BYTES))
   await makeFolder(join(root, BLOBS_FOLDER), 0o755)
   // The log's too: LevelDB would make it with whatever rights the umask leaves to others.
-  for (const folder of [INGEST_FOLDER, CLAIMS_FOLDER, LEASES_FOLDER, LOG_FOLDER]) await makeFolder(join(root, folder))
+  for (const folder of [INGEST_FOLDER, LEASES_FOLDER, LOG_FOLDER]) await makeFolder(join(root, folder))
   await LevelEventLog.init(root, { lockTimeoutMs })
   const format = { version: FORMAT_VERSION, id: newId() }
   await replaceFile(join(root, FORMAT_FILE), encoder.encode(JSON.stringify(format)))

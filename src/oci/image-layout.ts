@@ -20,7 +20,7 @@ export const LOG_LOCK = '.hearth/log.lock' as LayoutPath
 export const INGEST_FOLDER = '.hearth/ingest' as LayoutPath
 /** Old records that were taken out of the log's database. */
 export const ARCHIVE_FOLDER = '.hearth/archive' as LayoutPath
-export const CLAIMS_FOLDER = '.hearth/claims' as LayoutPath
+export const CLAIMS_FILE = '.hearth/claims.lock' as LayoutPath
 export const LEASES_FOLDER = '.hearth/leases' as LayoutPath
 /** What a repair took away: nothing that might be evidence is ever removed. */
 export const QUARANTINE_FOLDER = '.hearth/quarantine' as LayoutPath
@@ -51,7 +51,7 @@ export function blobPath(digest: Digest): LayoutPath {
   return `${BLOBS_FOLDER}/${algorithmOf(digest)}/${encodedOf(digest)}` as LayoutPath
 }
 
-/** One name per digest for ingests and claims: a colon is not portable in file names. */
+/** One name per digest for ingests: a colon is not portable in file names. */
 export function digestFileName(digest: Digest): string {
   return `${algorithmOf(digest)}-${encodedOf(digest)}`
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { beforeEach, describe, it } from 'node:test'
 import { removeAbandonedIngests } from '../../src/blobs/fs-abandoned-ingests.js'
 import { FsClaims } from '../../src/blobs/fs-claim.js'
-import { CLAIMS_FOLDER, digestFileName, INGEST_FOLDER } from '../../src/oci/image-layout.js'
+import { digestFileName, INGEST_FOLDER } from '../../src/oci/image-layout.js'
 import { aBlob } from '../support/a-blob.js'
 import { tempDir } from '../support/temp-dir.js'
 
@@ -55,15 +55,6 @@ describe('removing abandoned ingests', () => {
     await utimes(file, longAgo, longAgo)
     assert.deepEqual(await removeAbandonedIngests(root, { now }), { count: 1, bytes: 4096 })
     assert.deepEqual(await left(), [])
-  })
-
-  it('takes what a dead process left of a claim, and keeps a living one', async () => {
-    const [dead, living] = [await aBlob('dead'), await aBlob('living')]
-    const claim = await new FsClaims(root).claim(living.digest)
-    await writeFile(join(root, CLAIMS_FOLDER, digestFileName(dead.digest)), '1\n')
-    await removeAbandonedIngests(root, { now: Date.now() })
-    assert.deepEqual(await readdir(join(root, CLAIMS_FOLDER)), [digestFileName(living.digest)])
-    await claim.release()
   })
 
   it('keeps what a running pull has staged, however long ago', async () => {

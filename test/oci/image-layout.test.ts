@@ -38,8 +38,8 @@ describe('image layout', () => {
 
   it('has relative paths only, and all of ours but the lock below .hearth', () => {
     const { OCI_LAYOUT_FILE, INDEX_FILE, BLOBS_FOLDER, LINUXKIT_LOCK, HEARTH_FOLDER } = layout
-    const { FORMAT_FILE, LOG_FOLDER, LOG_LOCK, INGEST_FOLDER, CLAIMS_FOLDER, LEASES_FOLDER, MATERIALISED_FILE } = layout
-    const ours = [FORMAT_FILE, LOG_FOLDER, LOG_LOCK, INGEST_FOLDER, CLAIMS_FOLDER, LEASES_FOLDER, MATERIALISED_FILE]
+    const { FORMAT_FILE, LOG_FOLDER, LOG_LOCK, INGEST_FOLDER, CLAIMS_FILE, LEASES_FOLDER, MATERIALISED_FILE } = layout
+    const ours = [FORMAT_FILE, LOG_FOLDER, LOG_LOCK, INGEST_FOLDER, CLAIMS_FILE, LEASES_FOLDER, MATERIALISED_FILE]
     const all = [OCI_LAYOUT_FILE, INDEX_FILE, BLOBS_FOLDER, LINUXKIT_LOCK, HEARTH_FOLDER, ...ours]
     for (const path of all) assert.ok(!path.startsWith('/') && !path.split('/').includes('..'), path)
     for (const path of ours) assert.ok(path.startsWith(`${HEARTH_FOLDER}/`), path)

@@ -66,6 +66,7 @@ const KNOWN = new Set([
   'index.json',
   'oci-layout',
   '.lock',
+  '.hearth/claims.lock',
   '.hearth/format.json',
   '.hearth/init.lock',
   '.hearth/log.lock',
