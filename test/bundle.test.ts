@@ -39,11 +39,13 @@ describe('the bundle', () => {
     assert.deepEqual([...new Set(packages)].sort(), ['fs-native-extensions/binding.js', 'hash-wasm', 'piscina'])
   })
 
-  it('is compiled beforehand, in a form that this version of Node takes', async () => {
-    const source = await readFile(COMMAND, 'utf8')
+  it('is compiled beforehand, with what a pull calls, in a form that this version of Node takes', async () => {
+    const source = Module.wrap(await readFile(COMMAND, 'utf8'))
     const cachedData = openForm(await readFile(`${COMMAND}.compiled`))
     assert.ok(cachedData !== undefined)
-    assert.equal(new Script(Module.wrap(source), { filename: COMMAND, cachedData }).cachedDataRejected, false)
+    assert.equal(new Script(source, { filename: COMMAND, cachedData }).cachedDataRejected, false)
+    const ofLoading = new Script(source, { filename: COMMAND }).createCachedData()
+    assert.ok(cachedData.length > 2 * ofLoading.length, `${cachedData.length} ${ofLoading.length}`)
   })
 
   it('works where the compiled form is missing, damaged, or of another version', async () => {

@@ -5,16 +5,18 @@
  * CommonJS on purpose: there, a module that a command does not use is neither run nor linked, and Node's own modules are
  * loaded by those that need them. Part of the build, not of the package; the library is not bundled.
  */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { Module } from 'node:module'
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Script } from 'node:vm'
+import { promisify } from 'node:util'
 import { type BuildOptions, build, type Plugin } from 'esbuild'
-import { sealForm } from './compiled-form.js'
+import { startPracticeRegistry } from './practice-registry.js'
 
 const DIST = fileURLToPath(new URL('../../', import.meta.url))
 const BUNDLE = join(DIST, 'bundle')
+const PRACTICE_RUN = join(DIST, 'src/packaging/practice-run.js')
 const RXJS = fileURLToPath(import.meta.resolve('rxjs')).replace(/dist\/.*/, 'dist/esm/index.js')
 
 /**
@@ -79,12 +81,21 @@ function urlInBundle(root: string): BuildOptions {
   return { banner: { js: `const urlInBundle = (path) => require('node:url').pathToFileURL(${place}).href;` } }
 }
 
-/** For launch-command.ts. */
+/** What launch-command.ts loads, compiled by a first pull. */
 async function compileAhead(file: string): Promise<void> {
-  const source = (await readFile(file, 'utf8')).replace(/^#!.*\n/, '')
-  const script = new Script(Module.wrap(source), { filename: file })
-  await writeFile(file, source)
-  await writeFile(`${file}.compiled`, sealForm(script.createCachedData()))
+  // Node's wrapper would leave this line behind it.
+  await writeFile(file, (await readFile(file, 'utf8')).replace(/^#!.*\n/, ''))
+  const folder = await mkdtemp(join(tmpdir(), 'hearth-build-'))
+  const registry = await startPracticeRegistry()
+  try {
+    const pull = ['pull', '--quiet', '--platform', 'linux/amd64', '--cache', join(folder, 'cache'), registry.reference]
+    // Nobody's credentials.
+    const env = { PATH: process.env.PATH, HOME: folder }
+    await promisify(execFile)(process.execPath, [PRACTICE_RUN, file, ...pull], { env })
+  } finally {
+    registry.close()
+    await rm(folder, { recursive: true, force: true })
+  }
 }
 
 await rm(BUNDLE, { recursive: true, force: true })
