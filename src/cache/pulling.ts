@@ -1,4 +1,5 @@
 import type { WarmOptions } from '../call-options.js'
+import type { PullPolicy } from '../options.js'
 import type { PullDeps, PullTarget } from '../pull/pull.js'
 import type { PullReport } from '../pull/report.js'
 import type { CacheParts } from './cache-parts.js'
@@ -16,6 +17,8 @@ export async function pullInto(
   const wanted = parseWanted(platforms, parts.host)
   const strict = platforms.length > 0
   const request = { references, wanted, strict, policy, failFast, referrers, onProgress, ...(signal && { signal }) }
+  // What is wrong, whoever needs it is told.
+  loadClientEarly(parts, policy).catch(() => undefined)
   return await withPull(parts, async (deps) => {
     const report = await pull(request, deps)
     // Before the leases end: a collector that comes now sees the one or the other.
@@ -23,6 +26,11 @@ export async function pullInto(
     await uses.touch(report.results.flatMap((result) => (result.ok ? [result.reference] : [])))
     return report
   })
+}
+
+/** Where it is sure to be needed, the registry's client is loaded while the disk is waited for: 40 ms of a first pull. */
+async function loadClientEarly(parts: CacheParts, policy: PullPolicy): Promise<void> {
+  if (policy !== 'missing' || !(await parts.wasInitialised())) await parts.registry()
 }
 
 /** Puts the coordinator together for one run, and ends its leases with it. */
