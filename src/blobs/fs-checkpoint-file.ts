@@ -1,16 +1,6 @@
-import {
-  closeSync,
-  constants,
-  fdatasync,
-  lstatSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs'
+import { closeSync, constants, lstatSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { open, rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint, type IngestTarget } from './checkpoint.js'
 import { hasCode } from './fs-error.js'
 
@@ -21,7 +11,8 @@ const SYNCED_FILE = 'state.synced.json'
 /** Far above what thousands of extents need: a larger file is not ours. */
 const MAX_BYTES = 1024 * 1024
 
-const syncData = promisify(fdatasync)
+const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants
+const TEMP_FLAGS = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW
 
 /** The checkpoint that says most about this ingest under this boot; undefined when there is none to be believed. */
 export function readCheckpoint(folder: string, target: IngestTarget, boot: string): Checkpoint | undefined {
@@ -33,7 +24,7 @@ export function readCheckpoint(folder: string, target: IngestTarget, boot: strin
 /** Records progress against the death of this process. Atomic; costs no disk flush. */
 export function writeCheckpoint(folder: string, checkpoint: Checkpoint): void {
   const path = join(folder, WRITTEN_FILE)
-  const file = openTemp(`${path}.tmp`)
+  const file = openSync(`${path}.tmp`, TEMP_FLAGS, 0o600)
   try {
     writeAll(file, encodeCheckpoint(checkpoint))
   } finally {
@@ -42,17 +33,20 @@ export function writeCheckpoint(folder: string, checkpoint: Checkpoint): void {
   renameSync(`${path}.tmp`, path)
 }
 
-/** Records fsynced extents against a power cut. Atomic; the folder is the caller's to fsync. */
+/**
+ * Records fsynced extents against a power cut. Atomic; the folder is the caller's to fsync. Never on the calling thread, which
+ * receives meanwhile: while the disk has much to write, the journal held up a single rename for 286 ms (ext4).
+ */
 export async function writeSyncedCheckpoint(folder: string, checkpoint: Checkpoint): Promise<void> {
   const path = join(folder, SYNCED_FILE)
-  const file = openTemp(`${path}.tmp`)
+  const file = await open(`${path}.tmp`, TEMP_FLAGS, 0o600)
   try {
-    writeAll(file, encodeCheckpoint({ ...checkpoint, written: checkpoint.synced }))
-    await syncData(file)
+    await file.writeFile(encodeCheckpoint({ ...checkpoint, written: checkpoint.synced }))
+    await file.datasync()
   } finally {
-    closeSync(file)
+    await file.close()
   }
-  renameSync(`${path}.tmp`, path)
+  await rename(`${path}.tmp`, path)
 }
 
 /** Forgets all progress. Idempotent. */
@@ -71,11 +65,6 @@ function readOne(path: string, target: IngestTarget): Checkpoint | undefined {
     if (hasCode(error, 'ENOENT')) return undefined
     throw error
   }
-}
-
-function openTemp(path: string): number {
-  const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants
-  return openSync(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600)
 }
 
 function writeAll(file: number, text: string): void {

@@ -1,15 +1,4 @@
-import {
-  closeSync,
-  constants,
-  fchmodSync,
-  fdatasync,
-  fsync,
-  ftruncateSync,
-  openSync,
-  readSync,
-  rmSync,
-  writeSync,
-} from 'node:fs'
+import { closeSync, fchmodSync, fdatasync, fsync, ftruncateSync, readSync, rmSync, writeSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { HearthError, isHearthError } from '../errors.js'
 import {
@@ -23,6 +12,7 @@ import {
 } from './checkpoint.js'
 import { writeCheckpoint, writeSyncedCheckpoint } from './fs-checkpoint-file.js'
 import { guarded, guardedAsync } from './fs-error.js'
+import { syncFolder } from './fs-folder.js'
 import { emptyData, hasState, type IngestOptions, ingestDataPath, type OpenData, openData } from './fs-ingest-data.js'
 
 const syncData = promisify(fdatasync)
@@ -225,15 +215,6 @@ export class FsIngest {
     const file = this.#file
     // Before the call: after a failed close the number is free, and closing it again could hit another file.
     this.#file = -1
-    closeSync(file)
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const file = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY)
-  try {
-    await syncFile(file)
-  } finally {
     closeSync(file)
   }
 }
