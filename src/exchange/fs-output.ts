@@ -1,4 +1,4 @@
-import { lstat, mkdir, readdir, readlink, realpath, rename, rm } from 'node:fs/promises'
+import { mkdir, readdir, readlink, realpath, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { BufferedFile } from '../blobs/fs-buffered-file.js'
 import { guardedAsync, hasCode } from '../blobs/fs-error.js'
@@ -19,12 +19,12 @@ const OUTPUT = { option: 'output' } as const
 export async function openOutput(output: string, signal?: AbortSignal): Promise<ByteSink & PendingOutput> {
   refuseEmpty(output)
   if (output === '-') return standardOutput()
-  const path = await targetOf(resolve(output))
+  const path = resolve(output)
   const kind = await kindOf(path)
   if (kind === 'folder') throw new HearthError('OPTION_INVALID', `${output} is a folder`, { path })
   if (kind === 'pipe') return await toPipe(path, signal)
   if (kind === 'special') return special(await BufferedFile.openSpecial(path))
-  return await replacing(path)
+  return await replacing(await targetOf(path))
 }
 
 /**
@@ -172,13 +172,14 @@ async function linkIn(path: string): Promise<string | undefined> {
   }
 }
 
+/** Through links, also those of /proc to what has no other name: a shell's `>(…)` is one. */
 async function kindOf(path: string): Promise<'file' | 'folder' | 'pipe' | 'special' | 'none'> {
   return await guardedAsync({ step: 'read', path }, async () => {
     try {
-      const stat = await lstat(path)
-      if (stat.isDirectory()) return 'folder'
-      if (stat.isFIFO()) return 'pipe'
-      return stat.isFile() ? 'file' : 'special'
+      const found = await stat(path)
+      if (found.isDirectory()) return 'folder'
+      if (found.isFIFO()) return 'pipe'
+      return found.isFile() ? 'file' : 'special'
     } catch (error) {
       if (hasCode(error, 'ENOENT')) return 'none'
       throw error

@@ -1,12 +1,14 @@
 /** Named pipes: whoever waits for their other end in a thread cannot exit. */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { constants } from 'node:fs'
 import { type FileHandle, open, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import { before, describe, it } from 'node:test'
 import { aPipe } from '../support/a-pipe.js'
 import { anImage } from '../support/an-image.js'
-import { hearthOk, startHearth } from '../support/hearth.js'
+import { HEARTH, hearthOk, startHearth } from '../support/hearth.js'
 import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
 import { writeLayout } from '../support/write-layout.js'
@@ -55,15 +57,25 @@ describe('a named pipe', () => {
     assert.match(await hearthOk(['ls', '--cache', into]), /example\.com\/app:1/)
   })
 
-  it('gets the same bytes as a file', async () => {
+  it('gets the same bytes as a file, also one that has no name but that of a descriptor', async () => {
     const [file, copy] = [join(await tempDir(), 'file'), join(await tempDir(), 'copy')]
     const exporting = hearthOk(['export', NAME, '-o', pipe, '--cache', cache])
     await writeFile(copy, await readFile(pipe))
     await exporting
     await hearthOk(['export', NAME, '-o', file, '--cache', cache])
     assert.ok((await readFile(copy)).equals(await readFile(file)))
+    assert.ok((await throughShell('export', NAME, '--cache', cache)).equals(await readFile(file)))
   })
 })
+
+/** What a shell's pipe carries, given to hearth under the name that `>(…)` has. */
+async function throughShell(...argv: string[]): Promise<Buffer> {
+  const script = '{ "$@" -o /dev/fd/3 3>&1 >&2; } | cat'
+  const child = spawn('sh', ['-c', script, 'sh', process.execPath, HEARTH, ...argv], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  return await buffer(child.stdout)
+}
 
 /** The other end, as soon as there is somebody who reads. */
 async function onceRead(pipe: string): Promise<FileHandle> {
