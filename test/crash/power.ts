@@ -7,7 +7,7 @@ import { checkLayout } from './support/check.js'
 import { type Recording, readRecording } from './support/disk-ops.js'
 import type { CrashOptions } from './support/options.js'
 import { Oracle } from './support/oracle.js'
-import { type Cut, cutPower, STYLES } from './support/power-cut.js'
+import { type Cut, cutPower, everyCut, STYLES, type Style } from './support/power-cut.js'
 import { Random } from './support/random.js'
 import { checkAftermath } from './support/recovery.js'
 import { Report } from './support/report.js'
@@ -28,21 +28,39 @@ interface State {
 }
 
 export async function power(options: CrashOptions): Promise<number> {
-  const report = new Report(`power cuts, replayed from traces (seed ${options.seed})`)
+  return await start(options, { title: 'power cuts, replayed from traces', choose: chosen })
+}
+
+/** The same with every operation lost alone at every moment, instead of by chance: for short commands all of them can be tried. */
+export async function powerEvery(options: CrashOptions): Promise<number> {
+  return await start(options, { title: 'power cuts that lose all, nothing, or one operation', choose: everyOne })
+}
+
+interface Kind {
+  readonly title: string
+  choose(recordings: readonly Traced[], random: Random, options: { points: number; report: Report }): readonly State[]
+}
+
+async function start(options: CrashOptions, kind: Kind): Promise<number> {
+  const report = new Report(`${kind.title} (seed ${options.seed})`)
   if (!hasStrace()) {
     report.note('not run: strace is not installed')
     return report.end()
   }
   const world = await World.open()
   try {
-    await run(world, options, report)
+    await run(world, options, { kind, report })
   } finally {
     await world.close()
   }
   return report.end()
 }
 
-async function run(world: World, options: CrashOptions, report: Report): Promise<void> {
+async function run(
+  world: World,
+  options: CrashOptions,
+  { kind, report }: { readonly kind: Kind; readonly report: Report },
+): Promise<void> {
   const reboot = mayFakeBoot()
   if (!reboot) report.note('without the commands of relaxed durability: only root may let the machine seem rebooted')
   const wanted = (await scenarios(world, options.only)).filter(({ relaxed }) => reboot || !relaxed)
@@ -52,7 +70,8 @@ async function run(world: World, options: CrashOptions, report: Report): Promise
     report.note(`${scenario.name}: ${recording.ops.length} operations`)
   }
   const random = new Random(options.seed)
-  const states = options.replay ? [replayed(options.replay, recordings)] : chosen(recordings, random, options.points)
+  const { replay, points } = options
+  const states = replay ? [replayed(replay, recordings)] : kind.choose(recordings, random, { points, report })
   for (const state of states) {
     if (report.stopped) return
     await trial(world, state, report)
@@ -72,7 +91,7 @@ async function record(world: World, scenario: Scenario, anotherBoot: boolean): P
 }
 
 /** Each moment of each command, until there are enough: first once, then again with other luck. */
-function chosen(recordings: readonly Traced[], random: Random, points: number): State[] {
+function chosen(recordings: readonly Traced[], random: Random, { points }: { points: number }): State[] {
   const states: State[] = []
   while (recordings.length > 0 && states.length < points) {
     const round = recordings.flatMap((traced) =>
@@ -87,11 +106,33 @@ function chosen(recordings: readonly Traced[], random: Random, points: number): 
   return states.slice(0, points)
 }
 
+/** All of them, or as many as there are points. */
+function everyOne(
+  recordings: readonly Traced[],
+  random: Random,
+  { points, report }: { points: number; report: Report },
+): State[] {
+  const states = recordings.flatMap((traced) => everyCut(traced.recording).map((cut) => ({ traced, cut, seed: 0 })))
+  const all = states.length <= points
+  report.note(all ? `each of the ${states.length} disks was tried` : `${points} of ${states.length} disks`)
+  return all ? states : random.shuffled(states).slice(0, points)
+}
+
+/** In one word, to be replayed with. */
+function wordOf(style: Style): string {
+  return typeof style === 'object' ? `without-${style.without}` : style.replace(' ', '-')
+}
+
+function styleOf(word: string | undefined): Style | undefined {
+  const without = /^without-(\d+)$/.exec(word ?? '')?.[1]
+  return without === undefined ? STYLES.find((one) => wordOf(one) === word) : { without: Number(without) }
+}
+
 /** `SCENARIO:OPERATIONS:STYLE:SEED`. */
 function replayed(words: string, recordings: readonly Traced[]): State {
   const [name, after, style, seed] = words.split(':')
   const found = recordings.find(({ scenario }) => scenario.name === name)
-  const known = STYLES.find((one) => one.replace(' ', '-') === style)
+  const known = styleOf(style)
   if (found === undefined || known === undefined) throw new TypeError(`no such trial: ${words}`)
   return { traced: found, cut: { after: Number(after), style: known }, seed: Number(seed) }
 }
@@ -110,10 +151,10 @@ async function trial(world: World, { traced, cut, seed }: State, report: Report)
   const problems = scenario.relaxed ? [] : checkLayout(root, oracle)
   problems.push(...(await checkAftermath(root, { world, scenario, oracle, before: history })))
   if (problems.length === 0) return
-  const style = cut.style.replace(' ', '-')
+  const style = wordOf(cut.style)
   report.fail({
     problems: [...problems, ...lost.slice(-12)],
-    trial: `${scenario.name}, after ${cut.after} operations, with ${cut.style} of what was not fsynced`,
+    trial: `${scenario.name}, after ${cut.after} operations, with ${style} of what was not fsynced`,
     replay: `npm run crash -- power --replay ${scenario.name}:${cut.after}:${style}:${seed}`,
   })
 }

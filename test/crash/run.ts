@@ -7,7 +7,7 @@ import { fullDisk } from './full-disk.js'
 import { gcRace } from './gc-race.js'
 import { kill } from './kill.js'
 import { model } from './model.js'
-import { power } from './power.js'
+import { power, powerEvery } from './power.js'
 import { powerDisk } from './power-disk.js'
 import { processes } from './processes.js'
 import { rot } from './rot.js'
@@ -23,6 +23,7 @@ interface Program {
 const PROGRAMS: Readonly<Record<string, Program>> = {
   kill: { run: kill, sample: { points: 100, seconds: 0 }, long: { points: 10_000, seconds: 0 } },
   power: { run: power, sample: { points: 500, seconds: 0 }, long: { points: 5_000, seconds: 0 } },
+  'power-every': { run: powerEvery, sample: { points: 40, seconds: 0 }, long: { points: 100_000, seconds: 0 } },
   'power-disk': { run: powerDisk, sample: { points: 15, seconds: 0 }, long: { points: 2_000, seconds: 0 } },
   faults: { run: faults, sample: { points: 80, seconds: 0 }, long: { points: 100_000, seconds: 0 } },
   'full-disk': { run: fullDisk, sample: { points: 12, seconds: 0 }, long: { points: 500, seconds: 0 } },

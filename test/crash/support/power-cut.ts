@@ -20,12 +20,47 @@ export const STYLES = [
   'any',
   'any',
 ] as const
-export type Style = (typeof STYLES)[number]
+/** `without` an operation: everything but that one; of names also what came after it in its folder. */
+export type Style = (typeof STYLES)[number] | { readonly without: number }
 
 export interface Cut {
   /** Operations that had begun. */
   readonly after: number
   readonly style: Style
+}
+
+/**
+ * The outermost disks for each moment: nothing that was not fsynced is there, all of it is there, and all of it but one operation,
+ * for each of them. The last one alone is what the moment before it had with everything.
+ */
+export function everyCut(recording: Recording): Cut[] {
+  return recording.ops.flatMap((_, index) => {
+    const after = index + 1
+    const lost = unsynced(recording, after).map((without): Style => ({ without }))
+    return (['nothing', 'everything', ...lost] as const).map((style) => ({ after, style }))
+  })
+}
+
+/** What is in these, nobody reads: LevelDB's own diary, and locks. */
+const UNREAD = /\/LOG(\.old)?$|\/LOCK$|\.lock$/
+
+/** Which of the first operations a power cut may undo. */
+function unsynced({ ops, labels }: Recording, after: number): number[] {
+  const synced = new Set<Node>()
+  const found: number[] = []
+  for (let index = after - 1; index >= 0; index--) {
+    const op = ops[index]
+    if (op === undefined || op.kind === 'acknowledge') continue
+    if (op.kind === 'sync') synced.add(op.node)
+    else if (op.kind === 'write' && UNREAD.test(labels[index] ?? '')) continue
+    else if (touched(op).some((node) => !synced.has(node))) found.push(index)
+  }
+  return found
+}
+
+/** What has to be fsynced for an operation to stay. */
+function touched(op: DiskOp): readonly Node[] {
+  return op.kind === 'write' || op.kind === 'truncate' ? [op.node] : foldersOf(op)
 }
 
 interface Disk {
@@ -73,6 +108,13 @@ function namesKept({ ops }: Recording, { after, style }: Cut, random: Random): M
     if (op.kind === 'sync') least.set(op.node, index)
     for (const dir of foldersOf(op)) cuts.set(dir, after)
   }
+  if (typeof style === 'object') {
+    const lost = ops[style.without]
+    // Of a rename one folder may have been fsynced since.
+    const open = (lost ? foldersOf(lost) : []).filter((dir) => (least.get(dir) ?? 0) <= style.without)
+    for (const dir of open) cuts.set(dir, style.without)
+    return cuts
+  }
   for (const dir of cuts.keys()) {
     const from = least.get(dir) ?? 0
     if (style === 'nothing' || style === 'only data') cuts.set(dir, from)
@@ -94,12 +136,13 @@ function keep(op: DiskOp, index: number, { recording, cut, cuts, random }: Choic
     return linked || gone ? (gone ? 'whole' : 'old name kept') : 'lost'
   }
   if (op.kind !== 'write' && op.kind !== 'truncate') return index < (cuts.get(op.dir) ?? 0) ? 'whole' : 'lost'
+  if (typeof cut.style === 'object') return index === cut.style.without ? 'lost' : 'whole'
   const rest = recording.ops.slice(index, cut.after)
   if (rest.some((later) => later.kind === 'sync' && later.node === op.node)) return 'whole'
   return keepData(cut.style, random)
 }
 
-function keepData(style: Style, random: Random): Kept {
+function keepData(style: (typeof STYLES)[number], random: Random): Kept {
   if (style === 'everything' || style === 'only data') return 'whole'
   if (style === 'nothing' || style === 'only names') return 'lost'
   if (style === 'zeros' || style === 'noise') return style
