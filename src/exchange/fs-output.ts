@@ -1,9 +1,10 @@
-import { mkdir, readdir, readlink, realpath, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { BufferedFile } from '../blobs/fs-buffered-file.js'
-import { guardedAsync, hasCode } from '../blobs/fs-error.js'
+import { guardedAsync } from '../blobs/fs-error.js'
 import { syncFolder } from '../blobs/fs-folder.js'
 import { HearthError } from '../errors.js'
+import { kindOf, targetOf } from '../host/fs-path.js'
 import { openPipe } from '../host/fs-pipe.js'
 import type { ByteSink, Bytes } from './bytes.js'
 import type { PendingOutput } from './export.js'
@@ -20,11 +21,11 @@ export async function openOutput(output: string, signal?: AbortSignal): Promise<
   refuseEmpty(output)
   if (output === '-') return standardOutput()
   const path = resolve(output)
-  const kind = await kindOf(path)
+  const kind = await kindAt(path)
   if (kind === 'folder') throw new HearthError('OPTION_INVALID', `${output} is a folder`, { path })
   if (kind === 'pipe') return await toPipe(path, signal)
   if (kind === 'special') return special(await BufferedFile.openSpecial(path))
-  return await replacing(await targetOf(path))
+  return await replacing(await targetAt(path))
 }
 
 /**
@@ -35,7 +36,7 @@ export async function openOutput(output: string, signal?: AbortSignal): Promise<
 export async function openLayoutFolder(output: string): Promise<LayoutTarget & PendingOutput> {
   refuseEmpty(output)
   if (output === '-') throw new HearthError('OPTION_INVALID', 'a folder cannot go to standard output', OUTPUT)
-  const path = await targetOf(resolve(output))
+  const path = await targetAt(resolve(output))
   if (!(await isFree(path))) {
     throw new HearthError('OPTION_INVALID', `${output} is there already; name a new folder, or an empty one`, { path })
   }
@@ -150,45 +151,16 @@ function writeTo(stream: NodeJS.WritableStream, chunk: Uint8Array): Promise<void
   })
 }
 
-/** Through links, also those that lead to nothing yet: they stay, and lead to the new file. */
-async function targetOf(path: string): Promise<string> {
-  return await guardedAsync({ step: 'read', path }, async () => {
-    try {
-      return await realpath(path)
-    } catch (error) {
-      if (!hasCode(error, 'ENOENT')) throw error
-      const target = await linkIn(path)
-      return target === undefined ? path : await targetOf(target)
-    }
-  })
+function kindAt(path: string): ReturnType<typeof kindOf> {
+  return guardedAsync({ step: 'read', path }, () => kindOf(path))
 }
 
-async function linkIn(path: string): Promise<string | undefined> {
-  try {
-    return resolve(await realpath(dirname(path)), await readlink(path))
-  } catch (error) {
-    if (hasCode(error, 'ENOENT', 'EINVAL')) return undefined
-    throw error
-  }
-}
-
-/** Through links, also those of /proc to what has no other name: a shell's `>(…)` is one. */
-async function kindOf(path: string): Promise<'file' | 'folder' | 'pipe' | 'special' | 'none'> {
-  return await guardedAsync({ step: 'read', path }, async () => {
-    try {
-      const found = await stat(path)
-      if (found.isDirectory()) return 'folder'
-      if (found.isFIFO()) return 'pipe'
-      return found.isFile() ? 'file' : 'special'
-    } catch (error) {
-      if (hasCode(error, 'ENOENT')) return 'none'
-      throw error
-    }
-  })
+function targetAt(path: string): Promise<string> {
+  return guardedAsync({ step: 'read', path }, () => targetOf(path))
 }
 
 async function isFree(path: string): Promise<boolean> {
-  const kind = await kindOf(path)
+  const kind = await kindAt(path)
   if (kind !== 'folder') return kind === 'none'
   return (await guardedAsync({ step: 'read', path }, () => readdir(path))).length === 0
 }

@@ -1,6 +1,9 @@
+import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Readable } from 'node:stream'
+import { guardedAsync } from '../blobs/fs-error.js'
 import { HearthError } from '../errors.js'
+import { kindOf, targetOf } from '../host/fs-path.js'
 import { openStream } from '../host/fs-pipe.js'
 import { replaceFile } from '../materialise/fs-replace-file.js'
 import { MAX_INPUT_BYTES } from './parse-input.js'
@@ -45,9 +48,18 @@ async function readStream(stream: Readable, file: string, signal: AbortSignal): 
   }
 }
 
-/** Atomic and durable. @throws HearthError NO_SPACE, STORE_READ_ONLY or STORE_FAILED */
+/**
+ * Atomic and durable; links to the file stay. A device or a pipe is not replaced by a file, not even by root: it gets the text.
+ * @throws HearthError NO_SPACE, STORE_READ_ONLY or STORE_FAILED
+ */
 export async function writeOutput(file: string, text: string): Promise<void> {
-  await replaceFile(resolve(file), Buffer.from(text))
+  const path = resolve(file)
+  const looking = { step: 'read', path }
+  const kind = await guardedAsync(looking, () => kindOf(path))
+  if (kind === 'pipe' || kind === 'special') {
+    return await guardedAsync({ step: 'write', path }, () => writeFile(path, text))
+  }
+  await replaceFile(await guardedAsync(looking, () => targetOf(path)), Buffer.from(text))
 }
 
 function unreadable(file: string, reason: string, cause?: unknown): HearthError {

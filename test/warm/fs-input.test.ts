@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { getEventListeners, once } from 'node:events'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { lstat, open, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { type ErrorCode, isHearthError } from '../../src/errors.js'
 import { readInput, readInputIfThere, writeOutput } from '../../src/warm/fs-input.js'
 import { MAX_INPUT_BYTES } from '../../src/warm/parse-input.js'
+import { aPipe } from '../support/a-pipe.js'
 import { tempDir } from '../support/temp-dir.js'
 
 const { signal } = new AbortController()
@@ -74,6 +76,20 @@ describe('an output file', () => {
       (await readdir(folder)).filter((name) => name.startsWith('out.lock')),
       ['out.lock'],
     )
+  })
+
+  it('is what a link leads to, and no pipe is replaced by it', async () => {
+    const [link, target, pipe] = [join(folder, 'link'), join(folder, 'target.lock'), join(folder, 'out-pipe')]
+    await symlink(target, link)
+    await writeOutput(link, 'one')
+    assert.ok((await lstat(link)).isSymbolicLink())
+    assert.equal(await readFile(target, 'utf8'), 'one')
+    aPipe(pipe)
+    const reader = await open(pipe, constants.O_RDONLY | constants.O_NONBLOCK)
+    await writeOutput(pipe, 'two')
+    assert.equal((await reader.read(Buffer.alloc(10))).bytesRead, 3)
+    await reader.close()
+    assert.ok((await lstat(pipe)).isFIFO())
   })
 
   it('cannot be written where there is no folder', async () => {
