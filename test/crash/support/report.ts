@@ -7,6 +7,9 @@ export interface Failure {
   readonly replay: string
 }
 
+/** Long runs say now and then that they live. */
+const SECONDS_BETWEEN_SIGNS = 60
+
 export class Report {
   readonly #title: string
   readonly #begun = performance.now()
@@ -14,6 +17,7 @@ export class Report {
   readonly #notes: string[] = []
   readonly failures: Failure[] = []
   #stopped = false
+  #nextSign = SECONDS_BETWEEN_SIGNS
 
   constructor(title: string) {
     this.#title = title
@@ -32,6 +36,10 @@ export class Report {
 
   count(what: string, by = 1): void {
     this.#counts.set(what, (this.#counts.get(what) ?? 0) + by)
+    if (this.seconds < this.#nextSign) return
+    this.#nextSign = this.seconds + SECONDS_BETWEEN_SIGNS
+    const [[first, count] = ['', 0]] = this.#counts
+    process.stderr.write(`${count} ${first}, ${this.failures.length} violations, ${this.seconds.toFixed(0)} s\n`)
   }
 
   note(line: string): void {
