@@ -52,20 +52,28 @@ export async function faults(options: CrashOptions): Promise<number> {
     const all = await everyFault(world, options)
     const chosen = options.replay ? replayed(options.replay, all) : all.slice(0, options.points)
     report.note(`${all.length} faults there are`)
+    const met = new Set<string>()
     for (const fault of chosen) {
       if (report.stopped) break
       await trial(world, fault, report)
+      met.add(callOf(fault))
     }
+    report.note(`${met.size} of ${new Set(all.map(callOf)).size} calls failed`)
   } finally {
     await world.close()
   }
   return report.end()
 }
 
+function callOf({ scenario, syscall, when }: Fault): string {
+  return `${scenario.name} ${syscall} ${Number.parseInt(when, 10)}`
+}
+
+/** In an order by chance in which each call fails once before any fails a second time. */
 async function everyFault(world: World, { only = '', seed }: CrashOptions): Promise<readonly Fault[]> {
   const random = new Random(seed)
   const [name, call = ''] = only.split(':')
-  const found: Fault[] = []
+  const found: { readonly round: number; readonly fault: Fault }[] = []
   for (const scenario of await scenarios(world, name)) {
     const [root, trace] = [world.path('cache'), world.path('trace')]
     const history = await historyOf(scenario, root)
@@ -75,13 +83,14 @@ async function everyFault(world: World, { only = '', seed }: CrashOptions): Prom
     const distinct = new Map(calls.map((call) => [`${call.syscall} ${call.nth}`, call]))
     for (const { syscall, nth } of distinct.values()) {
       if (!syscall.includes(call)) continue
-      for (const errno of ERRORS[syscall] ?? []) {
+      for (const [round, errno] of random.shuffled(ERRORS[syscall] ?? []).entries()) {
         const when = random.chance(0.3) ? `${nth}+` : `${nth}`
-        found.push({ scenario, syscall, when, errno, history })
+        found.push({ round, fault: { scenario, syscall, when, errno, history } })
       }
     }
   }
-  return random.shuffled(found)
+  const mixed = random.shuffled(found).toSorted((a, b) => a.round - b.round)
+  return mixed.map(({ fault }) => fault)
 }
 
 /** `SCENARIO:SYSCALL:WHEN:ERRNO`. */
