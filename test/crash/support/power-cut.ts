@@ -46,21 +46,35 @@ const UNREAD = /\/LOG(\.old)?$|\/LOCK$|\.lock$/
 
 /** Which of the first operations a power cut may undo. */
 function unsynced({ ops, labels }: Recording, after: number): number[] {
+  const durable = durableNames(ops, after)
   const synced = new Set<Node>()
   const found: number[] = []
   for (let index = after - 1; index >= 0; index--) {
     const op = ops[index]
     if (op === undefined || op.kind === 'acknowledge') continue
     if (op.kind === 'sync') synced.add(op.node)
-    else if (op.kind === 'write' && UNREAD.test(labels[index] ?? '')) continue
-    else if (touched(op).some((node) => !synced.has(node))) found.push(index)
+    else if (op.kind === 'write' || op.kind === 'truncate') {
+      if (!synced.has(op.node) && !UNREAD.test(labels[index] ?? '')) found.push(index)
+    } else if (foldersOf(op).some((dir) => (durable.get(dir) ?? 0) <= index)) found.push(index)
   }
   return found
 }
 
-/** What has to be fsynced for an operation to stay. */
-function touched(op: DiskOp): readonly Node[] {
-  return op.kind === 'write' || op.kind === 'truncate' ? [op.node] : foldersOf(op)
+/**
+ * For each folder that was fsynced: how many operations, counted over all, have reached its names in any case. LevelDB names a new
+ * table in its manifest before it fsyncs the folder, and relies on what ext4, XFS and Btrfs do: the fsync of a new file keeps its
+ * name, too. So does this, for its tables alone.
+ */
+function durableNames(ops: readonly DiskOp[], after: number): Map<Node, number> {
+  const durable = new Map<Node, number>()
+  const tables = new Map<Node, { readonly dir: Node; readonly through: number }>()
+  for (const [index, op] of ops.slice(0, after).entries()) {
+    if (op.kind === 'create' && op.name.endsWith('.ldb')) tables.set(op.node, { dir: op.dir, through: index + 1 })
+    if (op.kind !== 'sync') continue
+    const { dir, through } = tables.get(op.node) ?? { dir: op.node, through: index }
+    durable.set(dir, Math.max(durable.get(dir) ?? 0, through))
+  }
+  return durable
 }
 
 interface Disk {
@@ -103,11 +117,8 @@ interface Choice {
 /** Each folder's names reach the disk in order, up to some point that is not before its last fsync. */
 function namesKept({ ops }: Recording, { after, style }: Cut, random: Random): Map<Node, number> {
   const cuts = new Map<Node, number>()
-  const least = new Map<Node, number>()
-  for (const [index, op] of ops.slice(0, after).entries()) {
-    if (op.kind === 'sync') least.set(op.node, index)
-    for (const dir of foldersOf(op)) cuts.set(dir, after)
-  }
+  const least = durableNames(ops, after)
+  for (const op of ops.slice(0, after)) for (const dir of foldersOf(op)) cuts.set(dir, after)
   if (typeof style === 'object') {
     const lost = ops[style.without]
     // Of a rename one folder may have been fsynced since.
