@@ -81,9 +81,10 @@ async function everyFault(world: World, { only = '', seed }: CrashOptions): Prom
     await traced([...scenario.argv, '--cache', root], { trace, syscalls: SYSCALLS, env: world.env })
     const calls = callsIn(trace).filter(({ rest }) => rest.includes(root))
     const distinct = new Map(calls.map((call) => [`${call.syscall} ${call.nth}`, call]))
-    for (const { syscall, nth } of distinct.values()) {
+    for (const { syscall, nth, rest } of distinct.values()) {
       if (!syscall.includes(call)) continue
-      for (const [round, errno] of random.shuffled(ERRORS[syscall] ?? []).entries()) {
+      const fitting = (ERRORS[syscall] ?? []).filter((errno) => errno !== 'ENOSPC' || takesSpace(syscall, rest))
+      for (const [round, errno] of random.shuffled(fitting).entries()) {
         const when = random.chance(0.3) ? `${nth}+` : `${nth}`
         found.push({ round, fault: { scenario, syscall, when, errno, history } })
       }
@@ -91,6 +92,11 @@ async function everyFault(world: World, { only = '', seed }: CrashOptions): Prom
   }
   const mixed = random.shuffled(found).toSorted((a, b) => a.round - b.round)
   return mixed.map(({ fault }) => fault)
+}
+
+/** What only opens a file that is there needs no room. */
+function takesSpace(syscall: string, rest: string): boolean {
+  return syscall !== 'openat' || rest.includes('O_CREAT')
 }
 
 /** `SCENARIO:SYSCALL:WHEN:ERRNO`. */
