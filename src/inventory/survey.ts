@@ -3,12 +3,13 @@ import type { Permissions } from '../blobs/permissions.js'
 import type { EventLog } from '../log/event-log.js'
 import type { IndexFile } from '../materialise/index-file.js'
 import type { LayoutMarker } from '../materialise/layout-marker.js'
+import type { Digest } from '../oci/digest.js'
 import type { Pool } from '../pool/pool.js'
 import { contentReader } from './closure.js'
 import { inLanes, throwIfAborted } from './lanes.js'
 import type { VerifyProblem, VerifyProgress } from './reports.js'
 import { confirmProblems } from './verify-again.js'
-import { type HashedBlobs, hashBlobs } from './verify-blobs.js'
+import { type HashedBlobs, hashBlob, hashBlobs } from './verify-blobs.js'
 import { checkImage, type ImageCheck, type RecordedImage } from './verify-closure.js'
 import { checkFormat, checkMarker, checkPermissions } from './verify-files.js'
 import { checkIndex, type FoundIndex, readIndex } from './verify-index.js'
@@ -66,7 +67,8 @@ export async function surveyCache(deps: SurveyDeps, options: SurveyOptions, know
   const findings = log === undefined ? NO_LOG : await checkLog(log, { at, ...withSignal })
   const images: ReadonlyMap<string, RecordedImage> = findings.state?.references ?? index.images
   const recorded = findings.state?.blobs ?? new Map()
-  const hashed = known ?? (await hashBlobs({ ...deps, ...options, recorded, lanes: deps.jobs }))
+  const hashing = { ...deps, ...options, recorded }
+  const hashed = known ?? (await hashBlobs({ ...hashing, lanes: deps.jobs }))
   const checks = await checkImages(images, hashed, { deps, signal: options.signal })
   const found = [
     ...findings.problems,
@@ -78,7 +80,9 @@ export async function surveyCache(deps: SurveyDeps, options: SurveyOptions, know
     ...gapsIn(checks),
   ]
   // A log that cannot be read now could not be read again.
-  const again = { ...(log && findings.state && { log }), blobs: deps.blobs, images, ...withSignal }
+  const readable = log && findings.state && { log }
+  const hash = (digest: Digest) => hashBlob(digest, hashing)
+  const again = { ...readable, blobs: deps.blobs, hash, images, ...withSignal }
   const problems = (await confirmProblems(found, again)).sort(byKind)
   return { index, findings, images, hashed, checks, problems }
 }

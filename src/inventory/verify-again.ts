@@ -8,6 +8,8 @@ export interface AgainDeps {
   /** Absent when there is none, or none that can be read. */
   readonly log?: EventLog
   readonly blobs: BlobStore
+  /** What is wrong with a blob now. */
+  readonly hash: (digest: Digest) => Promise<VerifyProblem | undefined>
   /** The references as they were when the check began. */
   readonly images: ReadonlyMap<string, RecordedImage>
   readonly signal?: AbortSignal
@@ -19,11 +21,25 @@ interface Now {
   readonly positions: ReadonlyMap<string, number>
 }
 
+/** A blob that is missing again each time is not one that others take and bring back. */
+const TRIES = 5
+
 /**
  * Those of the problems that are still there. Hashing takes its time, and meanwhile a removal may have taken a blob, or a
- * pull may have set a name anew: what was done on purpose is no finding.
+ * pull may have set a name anew, or brought the blob back: what was done on purpose is no finding.
  */
 export async function confirmProblems(problems: readonly VerifyProblem[], deps: AgainDeps): Promise<VerifyProblem[]> {
+  let still = await stillThere(problems, deps)
+  for (let attempt = 1; attempt < TRIES; attempt++) {
+    const before = still
+    still = await stillThere(await hashAgain(before, deps), deps)
+    if (still.length === before.length) break
+  }
+  return still
+}
+
+/** The log is read after the blobs: one that it counts as present then, and that was not there before, may be back. */
+async function stillThere(problems: readonly VerifyProblem[], deps: AgainDeps): Promise<VerifyProblem[]> {
   if (problems.length === 0) return []
   const now = await readAgain(problems, deps)
   const still: VerifyProblem[] = []
@@ -36,6 +52,16 @@ export async function confirmProblems(problems: readonly VerifyProblem[], deps: 
     still.push(problem)
   }
   return still
+}
+
+async function hashAgain(problems: readonly VerifyProblem[], { hash }: AgainDeps): Promise<VerifyProblem[]> {
+  const found: VerifyProblem[] = []
+  for (const problem of problems) {
+    const { kind, subject } = problem
+    const again = kind === 'blob' && isDigest(subject) ? await hash(subject) : problem
+    if (again !== undefined) found.push(again)
+  }
+  return found
 }
 
 async function readAgain(problems: readonly VerifyProblem[], { log, signal }: AgainDeps): Promise<Now | undefined> {

@@ -54,6 +54,15 @@ export async function hashBlobs(options: HashOptions): Promise<HashedBlobs> {
   return { ...progress.total, sound, problems }
 }
 
+/** The same for one blob, which may have gone or come since. */
+export async function hashBlob(
+  digest: Digest,
+  options: Omit<HashOptions, 'lanes' | 'onProgress'>,
+): Promise<VerifyProblem | undefined> {
+  const stat = await options.blobs.stat(digest)
+  return stat === undefined ? missingProblem(digest) : await verifyOne({ digest, size: stat.size }, options)
+}
+
 async function listBlobs(blobs: BlobStore): Promise<{ stored: StoredBlob[]; strays: BlobEntry[] }> {
   const stored: StoredBlob[] = []
   const strays: BlobEntry[] = []
@@ -65,15 +74,15 @@ async function listBlobs(blobs: BlobStore): Promise<{ stored: StoredBlob[]; stra
 }
 
 async function verifyOne(
-  { digest, size: actual }: StoredBlob,
-  { blobs, pool, recorded, quick, signal }: HashOptions,
-  onBytes: (bytes: number) => void,
+  { digest, size: actual }: Pick<StoredBlob, 'digest' | 'size'>,
+  { blobs, pool, recorded, quick, signal }: Omit<HashOptions, 'lanes' | 'onProgress'>,
+  onBytes?: (bytes: number) => void,
 ): Promise<VerifyProblem | undefined> {
   const size = recorded.get(digest)?.size
   if (quick) return size === undefined || size === actual ? undefined : sizeProblem(digest, size, actual)
   const task = { kind: 'verify-blob', path: blobs.pathOf(digest), digest, ...(size !== undefined && { size }) } as const
   try {
-    await pool.verifyBlob(task, { onBytes, ...(signal && { signal }) })
+    await pool.verifyBlob(task, { ...(onBytes && { onBytes }), ...(signal && { signal }) })
     return undefined
   } catch (error) {
     // One unreadable file is a finding; a dead thread or the user's wish to stop is not.

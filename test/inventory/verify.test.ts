@@ -8,6 +8,7 @@ import type { VerifyProgress } from '../../src/inventory/reports.js'
 import { verifyCache } from '../../src/inventory/verify.js'
 import type { Digest } from '../../src/oci/digest.js'
 import { InlinePool } from '../../src/pool/inline-pool.js'
+import type { Pool } from '../../src/pool/pool.js'
 import { anImage, type BuiltImage } from '../support/an-image.js'
 import { tempDir } from '../support/temp-dir.js'
 import { WORKER_SETTINGS } from '../support/worker-settings.js'
@@ -21,7 +22,7 @@ interface OnDisk {
   /** The image's one layer. */
   readonly layer: Digest
   readonly path: string
-  verify(options?: Parameters<typeof verifyCache>[1]): ReturnType<typeof verifyCache>
+  verify(options?: Parameters<typeof verifyCache>[1], pool?: Pool): ReturnType<typeof verifyCache>
 }
 
 async function onDisk(options: { readonly withoutLog?: boolean } = {}): Promise<OnDisk> {
@@ -35,7 +36,7 @@ async function onDisk(options: { readonly withoutLog?: boolean } = {}): Promise<
   return {
     ...{ cache, image, layer },
     path: blobs.pathOf(layer),
-    verify: (given) => verifyCache({ ...deps, pool: new InlinePool(WORKER_SETTINGS) }, given),
+    verify: (given, pool = new InlinePool(WORKER_SETTINGS)) => verifyCache({ ...deps, pool }, given),
   }
 }
 
@@ -191,6 +192,26 @@ describe('verifyCache', () => {
     const report = await verify({ onProgress })
     await removed
     assert.deepEqual(report.problems, [])
+  })
+
+  it('does not call it a problem that a removal took blobs, and a pull brought them back meanwhile', async () => {
+    const { cache, image, layer, verify } = await onDisk()
+    /** Both happen around the look at the layer, which finds it missing. */
+    class Overtaken extends InlinePool {
+      #isOver = false
+      override async verifyBlob(task: Parameters<InlinePool['verifyBlob']>[0]) {
+        if (task.digest !== layer || this.#isOver) return await super.verifyBlob(task)
+        this.#isOver = true
+        await removeReferences([APP], cache.deps)
+        try {
+          return await super.verifyBlob(task)
+        } finally {
+          await cache.store(APP, image)
+        }
+      }
+    }
+    const { problems } = await verify({}, new Overtaken(WORKER_SETTINGS))
+    assert.deepEqual(problems, [])
   })
 
   it('reports progress that only grows, up to everything', async () => {
