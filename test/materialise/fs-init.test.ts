@@ -13,7 +13,7 @@ import { readAll, referenceSet } from '../support/a-log.js'
 import { tempDir } from '../support/temp-dir.js'
 
 const OPTIONS = { lockTimeoutMs: 60_000 }
-const COMPLETE = ['claims', 'format.json', 'ingest', 'leases', 'log', 'log.lock']
+const COMPLETE = ['format.json', 'ingest', 'leases', 'log', 'log.lock']
 
 describe('initialising a cache', () => {
   it('makes an image layout with a log, for the owner alone', async () => {
@@ -68,7 +68,7 @@ describe('initialising a cache', () => {
     const whole = join(await tempDir(), 'cache')
     await openOrInit(whole, OPTIONS)
     await rm(join(whole, FORMAT_FILE))
-    const steps = ['.hearth/init.lock', LOG_FOLDER, '.hearth/leases', '.hearth/claims', '.hearth/ingest', 'blobs']
+    const steps = ['.hearth/init.lock', LOG_FOLDER, '.hearth/leases', '.hearth/ingest', 'blobs']
     const unfinished: string[] = []
     for (const step of [...steps, OCI_LAYOUT_FILE, HEARTH_FOLDER]) {
       const copy = join(await tempDir(), 'cache')

@@ -30,7 +30,7 @@ for (const algorithm of ['sha512', 'blake3'] as const satisfies readonly DigestA
         env: {},
         retry: { minDelayMs: 1, maxDelayMs: 1 },
       })
-      image = await anImage({ algorithm, platforms: PLATFORMS, layers: [{ bytes: 2_000_000 }, {}] })
+      image = await anImage({ algorithm, platforms: PLATFORMS, layers: [{ bytes: 3_000_000 }, {}] })
       name = registry.add(image, 'app', 'v1')
     })
     afterEach(async () => {
