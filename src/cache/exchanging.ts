@@ -21,7 +21,7 @@ export async function importInto(
 ): Promise<ImportReport> {
   const { openFolder, openSource } = await import('../exchange/fs-source.js')
   const { openArchive } = await import('../exchange/archive-offer.js')
-  const { counted } = await import('../exchange/counted.js')
+  const { counted } = await import('../exchange/bytes.js')
   const results: (ImportedSource | FailedSource)[] = []
   const { onProgress, ...wanted } = options
   const { compress = false, signal } = wanted
@@ -35,7 +35,11 @@ export async function importInto(
         return importing({ ...wanted, onStaged: told }, deps, () => openFolder(source, deps))
       }
       // What of an archive is missing is staged while it is read.
-      const bytes = counted(opened.bytes, (read) => told(read, opened.size))
+      let read = 0
+      const bytes = counted(opened.bytes, (length) => {
+        read += length
+        told(read, opened.size)
+      })
       return importing(wanted, deps, () => openArchive(bytes, { ...deps, compress, signal }))
     })
   }

@@ -10,8 +10,7 @@ import type { Digest } from '../oci/digest.js'
 import { isIndexType } from '../oci/media-type.js'
 import type { Platform } from '../oci/platform.js'
 import { blobReader } from './blob-reader.js'
-import type { ByteSink } from './bytes.js'
-import { counted } from './counted.js'
+import { type ByteSink, counted } from './bytes.js'
 import { planReferrers } from './export-referrers.js'
 import type { BlobReader, ExportedImage, ExportFormat } from './exported-image.js'
 import { flatten } from './flatten.js'
@@ -154,14 +153,12 @@ function telling(
 ): BlobReader {
   if (onProgress === undefined) return reader
   const totalBytes = bytesOf(blobsOf(images)) * (format === 'filesystem' ? 2 : 1)
-  let before = 0
-  return {
-    async *read(blob) {
-      const tell = (bytes: number) => onProgress({ type: 'export-progress', bytes: before + bytes, totalBytes })
-      yield* counted(reader.read(blob), tell)
-      before += blob.size
-    },
+  let bytes = 0
+  const tell = (length: number): void => {
+    bytes += length
+    onProgress({ type: 'export-progress', bytes, totalBytes })
   }
+  return { read: (blob) => counted(reader.read(blob), tell) }
 }
 
 function blobsOf(images: readonly ExportedImage[]): ReadonlyMap<Digest, number> {
