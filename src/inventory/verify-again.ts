@@ -8,7 +8,7 @@ export interface AgainDeps {
   /** Absent when there is none, or none that can be read. */
   readonly log?: EventLog
   readonly blobs: BlobStore
-  /** What is wrong with a blob now. */
+  /** What is wrong with a blob that is here. */
   readonly hash: (digest: Digest) => Promise<VerifyProblem | undefined>
   /** The references as they were when the check began. */
   readonly images: ReadonlyMap<string, RecordedImage>
@@ -54,11 +54,13 @@ async function stillThere(problems: readonly VerifyProblem[], deps: AgainDeps): 
   return still
 }
 
-async function hashAgain(problems: readonly VerifyProblem[], { hash }: AgainDeps): Promise<VerifyProblem[]> {
+/** Those that were missing and are here now. A damaged one is known to be that, and may be large. */
+async function hashAgain(problems: readonly VerifyProblem[], { blobs, hash }: AgainDeps): Promise<VerifyProblem[]> {
   const found: VerifyProblem[] = []
   for (const problem of problems) {
-    const { kind, subject } = problem
-    const again = kind === 'blob' && isDigest(subject) ? await hash(subject) : problem
+    const { subject, failure } = problem
+    const isBack = failure.code === 'BLOB_UNKNOWN' && isDigest(subject) && (await blobs.stat(subject)) !== undefined
+    const again = isBack ? await hash(subject) : problem
     if (again !== undefined) found.push(again)
   }
   return found

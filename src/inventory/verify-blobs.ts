@@ -54,7 +54,7 @@ export async function hashBlobs(options: HashOptions): Promise<HashedBlobs> {
   return { ...progress.total, sound, problems }
 }
 
-/** The same for one blob, which may have gone or come since. */
+/** The same for one blob that came since. */
 export async function hashBlob(
   digest: Digest,
   options: Omit<HashOptions, 'lanes' | 'onProgress'>,

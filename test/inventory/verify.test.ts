@@ -214,6 +214,23 @@ describe('verifyCache', () => {
     assert.deepEqual(problems, [])
   })
 
+  it('hashes a damaged blob once', async () => {
+    const { path, layer, verify } = await onDisk()
+    await overwrite(path, (bytes) => bytes.fill((bytes[0] ?? 0) ^ 1, 0, 1))
+    const hashed: Digest[] = []
+    class Counting extends InlinePool {
+      override verifyBlob(task: Parameters<InlinePool['verifyBlob']>[0]) {
+        hashed.push(task.digest)
+        return super.verifyBlob(task)
+      }
+    }
+    assert.equal((await verify({}, new Counting(WORKER_SETTINGS))).problems.length, 2)
+    assert.deepEqual(
+      hashed.filter((digest) => digest === layer),
+      [layer],
+    )
+  })
+
   it('reports progress that only grows, up to everything', async () => {
     const { image, verify } = await onDisk()
     const seen: VerifyProgress[] = []
