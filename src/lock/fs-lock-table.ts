@@ -1,5 +1,5 @@
 import { closeSync, readSync, writeSync } from 'node:fs'
-import { errnoOf, type Lock, LockFile, type LockHolder, lockFailure, openToRead } from './fs-lock.js'
+import { type Lock, LockFile, type LockHolder, lockFailure, openToRead, unlessFull } from './fs-lock.js'
 
 /** Holders are noted in so many slots, so that the file stays small: two who meet in one overwrite each other's note. */
 const SLOTS = 4096
@@ -24,7 +24,8 @@ export class LockTable {
 
   /**
    * The lock, or undefined when someone has it, another process or this one.
-   * @param place a safe integer, from 0. @throws HearthError STORE_READ_ONLY or STORE_FAILED when the file cannot be locked.
+   * @param place a safe integer, from 0.
+   * @throws HearthError STORE_READ_ONLY, NO_SPACE or STORE_FAILED when the file cannot be opened or locked.
    */
   async tryLock(place: number): Promise<Lock | undefined> {
     // Before the look at what is held: after it, nothing may come in between.
@@ -82,12 +83,7 @@ function slotOf(place: number): number {
   return (place % SLOTS) * SLOT_BYTES
 }
 
-/** On a full disk the lock still works, and removing images needs it. */
 function noteHolder(descriptor: number, place: number): void {
   const note = `${`${process.pid} ${place}`.padEnd(SLOT_BYTES - 1)}\n`
-  try {
-    writeSync(descriptor, note, slotOf(place))
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOSPC') throw error
-  }
+  unlessFull(() => writeSync(descriptor, note, slotOf(place)))
 }

@@ -156,12 +156,18 @@ function isStillThere(path: string, descriptor: number): boolean {
 /** For people alone, so neither synced nor trusted. First the line, then the cut: a reader sees a whole first line. */
 function writeHolder(descriptor: number): void {
   const line = `${process.pid}\n`
-  try {
+  unlessFull(() => {
     writeSync(descriptor, line, 0)
     ftruncateSync(descriptor, line.length)
+  })
+}
+
+/** On a full disk a lock still works, and removing images needs it: then nobody is told who has it. */
+export function unlessFull(note: () => void): void {
+  try {
+    note()
   } catch (error) {
-    // On a full disk the lock still works, and removing images needs it.
-    if (errnoOf(error) !== 'ENOSPC') throw error
+    if (!isFull(errnoOf(error))) throw error
   }
 }
 
@@ -185,11 +191,15 @@ export function lockFailure(error: unknown, path: string): HearthError {
     return new HearthError('STORE_READ_ONLY', `cannot write the lock file ${path}`, { path, errno }, error)
   }
   // Also a disk that has bytes, and no room for one more file.
-  const code = errno === 'ENOSPC' || errno === 'EDQUOT' ? 'NO_SPACE' : 'STORE_FAILED'
+  const code = isFull(errno) ? 'NO_SPACE' : 'STORE_FAILED'
   return new HearthError(code, `cannot lock ${path}`, { path, ...(errno && { errno }) }, error)
 }
 
-export function errnoOf(error: unknown): string | undefined {
+function isFull(errno: string | undefined): boolean {
+  return errno === 'ENOSPC' || errno === 'EDQUOT'
+}
+
+function errnoOf(error: unknown): string | undefined {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   return typeof code === 'string' ? code : undefined
 }
