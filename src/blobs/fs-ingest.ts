@@ -28,8 +28,6 @@ export class FsIngest {
   /** Of the folder, or of a small blob's file. */
   readonly #place: string
   readonly #path: string
-  /** Whether a state on disk vouches for the bytes. */
-  readonly #hasState: boolean
   #file: number
   #checkpoint: Checkpoint
   /** The flush under way, in a form that never rejects. */
@@ -51,7 +49,6 @@ export class FsIngest {
   private constructor(place: string, { file, checkpoint }: OpenData) {
     this.#place = place
     this.#path = ingestDataPath(place, checkpoint.size)
-    this.#hasState = hasState(checkpoint.size)
     this.#file = file
     this.#checkpoint = checkpoint
   }
@@ -188,6 +185,11 @@ export class FsIngest {
     } finally {
       rmSync(this.#place, { recursive: true, force: true })
     }
+  }
+
+  /** Whether a state on disk vouches for the bytes. */
+  get #hasState(): boolean {
+    return hasState(this.#checkpoint.size)
   }
 
   #checkComplete(): void {

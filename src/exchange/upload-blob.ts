@@ -25,8 +25,9 @@ export interface BlobUploadDeps {
 const ONE_REQUEST_BYTES = 4 * 1024 * 1024
 /**
  * The next one below what was sent is tried when a server finds a request too large (413), as proxies before registries do at
- * 100 MB and less; nginx at 1 MiB unless it is told otherwise. Until then all that is left is one piece: every round trip costs, Artifact Registry takes no second piece, and a
- * registry that can go on after a broken piece keeps what it got of it, however large it was.
+ * 100 MB and less; nginx at 1 MiB unless it is told otherwise. Until then all that is left is one piece: every round trip
+ * costs, Artifact Registry takes no second piece, and a registry that can go on after a broken piece keeps what it got of it,
+ * however large it was.
  */
 const PIECE_BYTES: readonly number[] = [64, 16, 4, 1].map((mebibytes) => mebibytes * 1024 * 1024)
 /** The upload is no good any more; the blob still is. */

@@ -2,7 +2,7 @@ import { constants, createReadStream, open } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
-import { setTimeout } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
 // Not of fs/promises: its handle would close what belongs to the socket.
@@ -26,7 +26,7 @@ export async function openPipe(path: string, signal?: AbortSignal): Promise<Sock
   while (!signal?.aborted) {
     const fd = await openIfRead(path)
     if (fd !== undefined) return new Socket({ fd, readable: false, writable: true })
-    await setTimeout(LOOK_AGAIN_MS)
+    await sleep(LOOK_AGAIN_MS)
   }
   return undefined
 }
