@@ -5,7 +5,7 @@ import type { Digest } from '../oci/digest.js'
 import { blobPath, digestFileName, INGEST_FOLDER } from '../oci/image-layout.js'
 import type { BlobEntry, BlobStat, BlobStore, CommittedBlob, ReadyIngest } from './blob-store.js'
 import { checkDigest } from './check-digest.js'
-import { openBlob, statBlob } from './fs-blob-file.js'
+import { readBlob, statBlob } from './fs-blob-file.js'
 import { listBlobs } from './fs-blob-list.js'
 import { streamBlob } from './fs-blob-stream.js'
 import { commitIngests } from './fs-commit.js'
@@ -34,19 +34,11 @@ export class FsBlobStore implements BlobStore {
   }
 
   async read(digest: Digest, { maxBytes }: { readonly maxBytes: number }): Promise<Uint8Array> {
-    const path = this.pathOf(digest)
-    const { file, size } = await openBlob(path)
-    try {
-      if (size > maxBytes) {
-        throw new HearthError('MANIFEST_TOO_LARGE', `${digest} has ${size} bytes`, { digest, size, maxBytes })
-      }
-      const bytes = Buffer.alloc(size)
-      const { bytesRead } = await guardedAsync({ step: 'read', path }, () => file.read(bytes, 0, size, 0))
-      await checkDigest(digest, bytes.subarray(0, bytesRead))
-      return bytes
-    } finally {
-      await file.close()
-    }
+    const tooLarge = (size: number): HearthError =>
+      new HearthError('MANIFEST_TOO_LARGE', `${digest} has ${size} bytes`, { digest, size, maxBytes })
+    const bytes = readBlob(this.pathOf(digest), maxBytes, tooLarge)
+    await checkDigest(digest, bytes)
+    return bytes
   }
 
   stream(digest: Digest, { from = 0 }: { readonly from?: number } = {}): AsyncIterable<Uint8Array> {

@@ -125,8 +125,8 @@ export class Recorder {
   }
 
   async #append(log: HeldLog, group: readonly Pending[]): Promise<void> {
-    const events: HearthEvent[] = []
-    for (const { decide } of group) events.push(...(await decide(log)))
+    // Side by side: none sees what another one decides, and each waits for the database.
+    const events = (await Promise.all(group.map(({ decide }) => decide(log)))).flat()
     if (events.length === 0) return
     await log.append(events)
     if (events.some((event) => event.type === 'BlobCommitted' && !event.durable)) this.#deps.onDoubtful?.()
