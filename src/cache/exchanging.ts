@@ -122,7 +122,7 @@ async function withImportDeps(parts: CacheParts, run: (deps: ImportDeps) => Prom
   const isPresent = (digest: Digest, size: number) => isHere({ digest, size }, records, { blobs, boot })
   const staging = await FsStaging.open(parts.path, { durability })
   const leases = new FsLeases(parts.path)
-  const onDoubtful = () => flusher.committed()
+  const onDoubtful = (bytes: number) => flusher.committed(bytes)
   const recording = { log, blobs: staging, boot, materialise, durability, onDoubtful, now: () => performance.now() }
   try {
     const brought = await run({ log, blobs, staging, leases, boot, isPresent, recorder: new Recorder(recording) })

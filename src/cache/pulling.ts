@@ -45,7 +45,7 @@ export async function withPull<T>(parts: CacheParts, run: (deps: PullDeps) => Pr
   const [claims, disk, leases] = [new FsClaims(path, options), new FsDiskSpace(path), new FsLeases(path)]
   const recording = { log, blobs, boot, materialise }
   const flusher = await parts.flusher()
-  const onDoubtful = () => flusher.committed()
+  const onDoubtful = (bytes: number) => flusher.committed(bytes)
   const { durability } = options
   const recorder = new Recorder({ ...recording, durability, onDoubtful, now: () => performance.now() })
   try {

@@ -13,8 +13,8 @@ export interface RecorderDeps {
   readonly boot: string
   /** Monotonic milliseconds. */
   readonly now: () => number
-  /** Called when a blob was recorded that a reboot would put in doubt. */
-  readonly onDoubtful?: () => void
+  /** Called when bytes were recorded that a reboot would put in doubt. */
+  readonly onDoubtful?: (bytes: number) => void
 }
 
 /** index.json is rewritten at most this often during a run: once per reference would cost O(n²) bytes over n images. */
@@ -129,7 +129,8 @@ export class Recorder {
     const events = (await Promise.all(group.map(({ decide }) => decide(log)))).flat()
     if (events.length === 0) return
     await log.append(events)
-    if (events.some((event) => event.type === 'BlobCommitted' && !event.durable)) this.#deps.onDoubtful?.()
+    const doubtful = events.flatMap((event) => (event.type === 'BlobCommitted' && !event.durable ? [event.size] : []))
+    if (doubtful.length > 0) this.#deps.onDoubtful?.(doubtful.reduce((sum, size) => sum + size, 0))
     this.#stale ||= events.some(({ type }) => type === 'ReferenceSet')
     const due = this.#deps.now() - this.#materialisedAt >= MATERIALISE_EVERY_MS
     if (!this.#stale || !due) return

@@ -20,23 +20,28 @@ describe('Flusher', () => {
   })
   const open = (changes: Partial<FlusherDeps> = {}) =>
     new Flusher({ log, boot: 'boot', flush: async () => void flushes++, now: () => now, ...changes })
-  const commit = async (name: string, flusher: Flusher) => {
+  const commit = async (name: string, flusher: Flusher, bytes = 1) => {
     await log.hold((held) => held.append([blobCommitted(name, { durable: false })]))
-    flusher.committed()
+    flusher.committed(bytes)
   }
   const covered = () => log.state.flushes.get('boot') ?? 0
 
   it('flushes beside the run, not more often than every five seconds', async () => {
     const flusher = open()
-    await commit('a', flusher)
-    await until(async () => covered() === 1)
     now = 4999
+    await commit('a', flusher)
+    await log.hold(async () => {})
+    assert.equal(flushes, 0)
+    now = 5000
     await commit('b', flusher)
+    await until(async () => covered() === 2)
+    now = 9999
+    await commit('c', flusher)
     await log.hold(async () => {})
     assert.equal(flushes, 1)
-    now = 5000
-    await commit('c', flusher)
-    await until(async () => flushes === 2 && covered() > 1)
+    now = 10_000
+    await commit('d', flusher)
+    await until(async () => flushes === 2 && covered() > 2)
     await flusher.end(never)
   })
 
@@ -48,6 +53,13 @@ describe('Flusher', () => {
     assert.ok(covered() >= 3)
     await flusher.end(never)
     assert.equal(log.state.head.position, position)
+  })
+
+  it('leaves much to the operating system at the end', async () => {
+    const flusher = open()
+    for (const name of ['a', 'b']) await commit(name, flusher, 17 * 1024 * 1024)
+    await flusher.end(never)
+    assert.deepEqual([flushes, covered()], [0, 0])
   })
 
   it('does nothing when nothing was committed', async () => {
@@ -69,6 +81,7 @@ describe('Flusher', () => {
         throw new HearthError('STORE_FAILED', 'EIO')
       },
     })
+    now = 5000
     await commit('a', flusher)
     await until(async () => flushes === 1)
     now = 10_000
