@@ -27,6 +27,7 @@ export interface PushedImage {
 
 export interface NotPushed {
   readonly ok: false
+  /** As it was given, but never with a user or password. */
   readonly requested: string
   /** Absent when the cache has no such image. */
   readonly reference?: string

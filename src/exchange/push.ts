@@ -6,6 +6,7 @@ import { findReferrers } from '../inventory/referrers.js'
 import type { IndexEntry } from '../log/decide.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Platform } from '../oci/platform.js'
+import { withoutUser } from '../oci/without-user.js'
 import { PushedBlobs } from './push-blobs.js'
 import { type PushImageDeps, pushImage, sumOf } from './push-image.js'
 import { pushReferrers } from './push-referrers.js'
@@ -92,7 +93,7 @@ async function pushOne(
   } catch (error) {
     const failure = toFailure(error)
     if (signal.aborted) throw error
-    return { ok: false, requested, ...(reference !== undefined && { reference }), failure }
+    return { ok: false, requested: withoutUser(requested), ...(reference !== undefined && { reference }), failure }
   }
 }
 

@@ -3,6 +3,7 @@ import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
 import { quote } from '../oci/quote.js'
 import { formatReference, type Reference, referenceIn, repositoryName } from '../oci/reference.js'
+import { withoutUser } from '../oci/without-user.js'
 
 /** Stored names, each with the digest of its root. */
 export type StoredNames = ReadonlyMap<string, Digest>
@@ -22,7 +23,7 @@ export function findReference(text: string, stored: StoredNames, where = IN_CACH
   const found = wanted && (canonicalMatch(wanted, stored) ?? digestMatch(wanted, stored))
   if (found !== undefined) return found
   const similar = similarNames(text, wanted, stored).map((name) => quote(name))
-  throw unknown(quote(text), similar.join(', '), where)
+  throw unknown(quote(withoutUser(text)), similar.join(', '), where)
 }
 
 export interface FoundReferences {
@@ -48,7 +49,7 @@ export function findReferences(
       found.add(findReference(text, stored, where))
     } catch (error) {
       if (!isHearthError(error, 'REFERENCE_UNKNOWN')) throw error
-      unknown.push({ reference: text, failure: toFailure(error) })
+      unknown.push({ reference: withoutUser(text), failure: toFailure(error) })
     }
   }
   return { found, unknown }

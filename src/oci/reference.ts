@@ -1,6 +1,7 @@
 import { HearthError, isHearthError } from '../errors.js'
 import { type Digest, isDigest } from './digest.js'
 import { quote } from './quote.js'
+import { withoutUser } from './without-user.js'
 
 /** A name in canonical form: nothing is implied any more. */
 export interface Reference {
@@ -139,5 +140,6 @@ function parseHost(written: string, text: string): string {
 }
 
 function invalid(text: string, why: string): HearthError {
-  return new HearthError('REFERENCE_INVALID', `not an image reference: ${quote(text)}: ${why}`, { found: quote(text) })
+  const found = quote(withoutUser(text))
+  return new HearthError('REFERENCE_INVALID', `not an image reference: ${found}: ${why}`, { found })
 }

@@ -19,6 +19,7 @@ import { HearthError, toFailure } from '../errors.js'
 import type { EventLog } from '../log/event-log.js'
 import type { Digest } from '../oci/digest.js'
 import { formatReference, parseReference, referenceIn } from '../oci/reference.js'
+import { withoutUser } from '../oci/without-user.js'
 import type { PullPolicy, ResolvedOptions } from '../options.js'
 import type { Pool } from '../pool/pool.js'
 import type { RegistryReader } from '../registry/registry.js'
@@ -142,9 +143,10 @@ function placed(target: string | PullTarget, place: number, lanes: Lanes): Place
   return { ...whole, place, registry, planned: lanes.expect(registry) }
 }
 
-function failed(requested: string, error: unknown, onProgress: OnProgress): PullResult {
+function failed(given: string, error: unknown, onProgress: OnProgress): PullResult {
   const failure = toFailure(error)
-  const parsed = referenceIn(requested)
+  const parsed = referenceIn(given)
+  const requested = withoutUser(given)
   const reference = parsed && formatReference(parsed)
   onProgress({ type: 'image-failed', image: reference ?? requested, failure })
   return { ok: false, requested, ...(reference !== undefined && { reference }), failure }

@@ -23,6 +23,7 @@ export interface PulledImage {
 
 export interface FailedImage {
   readonly ok: false
+  /** As it was given, but never with a user or password. */
   readonly requested: string
   /** Absent when the text could not even be parsed. */
   readonly reference?: string

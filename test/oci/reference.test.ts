@@ -181,6 +181,19 @@ describe('parseReference', () => {
     }
   })
 
+  for (const text of [
+    'https://me:s3cret@host.example/app',
+    'me:s3cret@host.example/app:1',
+    'https://s3cret@host.example/app',
+  ]) {
+    it(`keeps the secret of ${text} out of its error`, () => {
+      assert.throws(
+        () => parseReference(text),
+        (error: Error) => !JSON.stringify(error).includes('s3cret') && !error.message.includes('s3cret'),
+      )
+    })
+  }
+
   it('gives back what formatReference printed', () => {
     fc.assert(
       fc.property(aReference, (text) => {
