@@ -131,6 +131,7 @@ export interface CopyOptions extends SignalOptions {
   readonly force?: boolean
   /** Also what this cache has that refers to the images. Default true. */
   readonly referrers?: boolean
+  readonly onProgress?: (event: ExchangeProgress) => void
 }
 
 export interface HistoryOptions extends SignalOptions {

@@ -166,7 +166,7 @@ async function startProgress(invocation: Invocation): Promise<Progress> {
     const { listener, end } = await follow(pushProgress(performance.now()))
     return { listeners: { onPushProgress: listener }, end, afterStop }
   }
-  if (invocation.verb === 'export' || invocation.verb === 'import') {
+  if (invocation.verb === 'export' || invocation.verb === 'import' || invocation.verb === 'copy') {
     const { exchangeProgress } = await import('./commands/exchange-progress.js')
     const { listener, end } = await follow(exchangeProgress(performance.now()))
     return { listeners: { onExchangeProgress: listener }, end, afterStop }

@@ -56,7 +56,7 @@ export async function importInto(
 export async function copyTo(
   parts: CacheParts,
   references: readonly string[],
-  { to, force, referrers = true, signal }: CopyOptions & { readonly signal: AbortSignal },
+  { to, force, referrers = true, onProgress, signal }: CopyOptions & { readonly signal: AbortSignal },
 ): Promise<ImportedSource> {
   // As for the cache's own path: a variable that was not set, and not the current folder.
   if (to === '') throw new HearthError('OPTION_INVALID', 'the path of the other cache is empty', { option: 'to' })
@@ -67,12 +67,13 @@ export async function copyTo(
   const read = contentReader(parts.blobs)
   const { images: stored, entries } = await storedImages(parts, references)
   const images = await withReferrers(stored, referrers ? entries : [], read)
+  const onStaged = (bytes: number, totalBytes: number) => onProgress?.({ type: 'copy-progress', bytes, totalBytes })
   const target = new CacheParts({ ...parts.options, path: to }, parts.host)
   try {
     return await leasing(parts, async (leases) => {
       for (const { root } of images) await leases?.lease((await closureOf(root, read, signal)).digests)
       const bring = (deps: ImportDeps) =>
-        importing({ ...(force && { force }), signal }, deps, () =>
+        importing({ ...(force && { force }), onStaged, signal }, deps, () =>
           openFolder(parts.path, { ...deps, images, link: true }),
         )
       return { source: parts.path, ...(await withImportDeps(target, bring)) }

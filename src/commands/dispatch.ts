@@ -48,7 +48,7 @@ export async function dispatch(cache: Cache, invocation: Invocation, options: Di
     }
     case 'copy': {
       const { verb: _, references, ...wanted } = invocation
-      return (await import('./copy.js')).copy(cache, references, { ...wanted, signal })
+      return (await import('./copy.js')).copy(cache, references, { ...wanted, ...carried })
     }
     case 'ls': {
       const { verb: _, ...wanted } = invocation

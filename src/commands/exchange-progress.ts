@@ -3,7 +3,7 @@ import { type Pace, paceParts } from './pace-text.js'
 import { printable } from './printable.js'
 import type { ProgressSource } from './progress-display.js'
 
-/** An export or an import as something to show: one line. Each source of an import begins anew. */
+/** An export, an import or a copy as something to show: one line. Each source of an import begins anew. */
 export function exchangeProgress(startMs: number): ProgressSource<ExchangeProgress> {
   let last: ExchangeProgress | undefined
   let begunMs = startMs

@@ -56,7 +56,7 @@ export interface ImportReport {
   readonly results: readonly (ImportedSource | FailedSource)[]
 }
 
-/** Reported by `export` and `import` as they go. */
+/** Reported by `export`, `import` and `copy` as they go. */
 export type ExchangeProgress =
   | {
       readonly type: 'export-progress'
@@ -71,4 +71,10 @@ export type ExchangeProgress =
       readonly bytes: number
       /** Absent for a pipe: nobody knows its end. */
       readonly totalBytes?: number
+    }
+  | {
+      readonly type: 'copy-progress'
+      /** Copied of what the other cache has not. */
+      readonly bytes: number
+      readonly totalBytes: number
     }

@@ -463,7 +463,9 @@ describe('a copy into another cache', () => {
     const from = await aCache()
     await imported(from, await aFile(await archiveOf(ociEntries({ [PLAIN]: plain }))))
     const to = join(await tempDir(), 'deep/cache')
-    const { images } = await copied(from, ['plain:1'], { to })
+    const seen: ExchangeProgress[] = []
+    const { images, bytes } = await copied(from, ['plain:1'], { to, onProgress: (event) => void seen.push(event) })
+    assert.deepEqual(seen.at(-1), { type: 'copy-progress', bytes, totalBytes: bytes })
     assert.deepEqual(
       images.map(({ reference, digest }) => [reference, digest]),
       [[PLAIN, plain.root.digest]],
