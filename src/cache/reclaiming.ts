@@ -83,7 +83,7 @@ async function openToPeek(parts: CacheParts): Promise<OpenLog> {
 
 async function sweepsOf({ path }: CacheParts, dryRun: boolean): Promise<ReclaimDeps['sweeps']> {
   const { removeAbandonedIngests } = await import('../blobs/fs-abandoned-ingests.js')
-  const { removeStrays } = await import('../blobs/fs-strays.js')
+  const { removeStrays } = await import('../blobs/fs-stray-sweep.js')
   const { removeTorn } = await import('../log/fs-archive.js')
   const look = { now: Date.now(), dryRun }
   return {

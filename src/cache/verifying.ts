@@ -80,7 +80,7 @@ interface Repairing {
 
 async function repairing(parts: CacheParts, { deps, survey, options }: Repairing): Promise<RepairDeps> {
   const { FsClaims } = await import('../blobs/fs-claim.js')
-  const { putStrayAside } = await import('../blobs/fs-stray.js')
+  const { putStrayAside } = await import('../blobs/fs-stray-quarantine.js')
   const { path, index, materialise } = parts
   // Nobody can take edits over from what cannot be parsed: without the file, it is written again from the log.
   if (survey.index.failure !== undefined && deps.log) await index.exclusively((file) => file.setAside())

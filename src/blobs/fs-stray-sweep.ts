@@ -7,7 +7,7 @@ import { guardedAsync, hasCode } from './fs-error.js'
 import type { SweepOptions, Swept } from './swept.js'
 
 /** Other tools keep what they are writing under blobs/ too. A download that has not moved for so long has died. */
-const STRAY_AGE_MS = 60 * 60 * 1000
+export const STRAY_AGE_MS = 60 * 60 * 1000
 
 /**
  * Removes what lies under blobs/ and can be no blob: what a tool that was killed left of its temporary files, links, pipes,

@@ -4,9 +4,7 @@ import { HearthError } from '../errors.js'
 import { QUARANTINE_FOLDER } from '../oci/image-layout.js'
 import { guardedAsync, hasCode } from './fs-error.js'
 import { ensureFolder, PRIVATE, syncFolder } from './fs-folder.js'
-
-/** Some tools write blobs under names of this kind before they rename them. */
-const IN_USE_MS = 60 * 60 * 1000
+import { STRAY_AGE_MS } from './fs-stray-sweep.js'
 
 /**
  * Moves something that is no blob out of blobs/, under a name of its own. Gone meanwhile: nothing to do.
@@ -19,7 +17,7 @@ export async function putStrayAside(root: string, path: string, now: number): Pr
   await guardedAsync({ step: 'rename', path }, async () => {
     try {
       const { mtimeMs } = await lstat(path)
-      if (mtimeMs > now - IN_USE_MS) throw tooYoung(path)
+      if (mtimeMs > now - STRAY_AGE_MS) throw tooYoung(path)
       await rename(path, join(folder, `${basename(path)}.${globalThis.crypto.randomUUID()}`))
     } catch (error) {
       if (!hasCode(error, 'ENOENT')) throw error
