@@ -44,6 +44,15 @@ const FAMILIES: readonly (readonly [RegExp, ErrorCode])[] = [
   [/^HPE_/, 'PROTOCOL_ERROR'],
   [/^(CERT_|CRL_|UNABLE_TO_|ERR_TLS_|ERR_SSL_|ERR_OSSL_)/, 'TLS_FAILED'],
 ]
+/** What a system call on a connection may say besides: EPERM from a firewall, ENOBUFS, EIO. */
+const CALLS: Readonly<Record<string, ErrorCode>> = {
+  connect: 'CONNECTION_FAILED',
+  getaddrinfo: 'CONNECTION_FAILED',
+  read: 'CONNECTION_LOST',
+  write: 'CONNECTION_LOST',
+  writev: 'CONNECTION_LOST',
+  shutdown: 'CONNECTION_LOST',
+}
 
 /**
  * Any failure of a request before or in the middle of its response, as ours. The cause is a copy of names, codes and
@@ -57,17 +66,23 @@ export function networkError(error: unknown, where: Where, signal?: AbortSignal)
   // A proxy that refuses CONNECT comes as an AbortError too, told apart by its code.
   const abortLike = error instanceof Error && error.name === 'AbortError' && codeOf(error) !== 'UND_ERR_ABORTED'
   const aborted = signal?.aborted === true || abortLike
-  const native = aborted ? undefined : chain.map(codeOf).find((code) => translate(code) !== undefined)
-  const code = aborted ? 'ABORTED' : (translate(native) ?? (isParserError(error) ? 'PROTOCOL_ERROR' : 'INTERNAL'))
+  const named = aborted ? undefined : chain.find((link) => translate(link) !== undefined)
+  const native = codeOf(named)
+  const code = aborted ? 'ABORTED' : (translate(named) ?? (isParserError(error) ? 'PROTOCOL_ERROR' : 'INTERNAL'))
   const message = `${where.host}: ${where.step} ${aborted ? 'was aborted' : `failed${hintFor(code, native)}`}`
   const details = { ...where, ...(native !== undefined && { reason: native }) }
   return new HearthError(code, message, details, harmless(error))
 }
 
-function translate(native: string | undefined): ErrorCode | undefined {
+function translate(error: unknown): ErrorCode | undefined {
+  const native = codeOf(error)
   if (native === undefined) return undefined
   if (Object.hasOwn(CODES, native)) return CODES[native]
-  return FAMILIES.find(([pattern]) => pattern.test(native))?.[1]
+  const { syscall = '' } = error as { syscall?: string }
+  return (
+    FAMILIES.find(([pattern]) => pattern.test(native))?.[1] ??
+    (Object.hasOwn(CALLS, syscall) ? CALLS[syscall] : undefined)
+  )
 }
 
 /** What is not HTTP at all: undici 7 gives such an error no code. */

@@ -42,6 +42,20 @@ describe('networkError', () => {
     })
   }
 
+  for (const [errno, syscall, code] of [
+    ['EPERM', 'connect', 'CONNECTION_FAILED'],
+    ['EAI_NODATA', 'getaddrinfo', 'CONNECTION_FAILED'],
+    ['EIO', 'write', 'CONNECTION_LOST'],
+    ['ENOBUFS', 'writev', 'CONNECTION_LOST'],
+    ['EIO', 'open', 'INTERNAL'],
+  ] as const) {
+    it(`is ${code} for ${errno} from ${syscall}`, () => {
+      const error = networkError(new Error('x', { cause: Object.assign(coded(errno), { syscall }) }), WHERE)
+      assert.equal(error.code, code)
+      if (code !== 'INTERNAL') assert.equal(error.details.reason, errno)
+    })
+  }
+
   it('is PROTOCOL_ERROR for a parser that forgot its code', () => {
     const error = Object.assign(new Error('x'), { name: 'HTTPParserError', code: undefined })
     assert.equal(networkError(error, WHERE).code, 'PROTOCOL_ERROR')
