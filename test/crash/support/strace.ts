@@ -135,7 +135,7 @@ export interface Call {
   readonly syscall: string
   /** Among the calls of this thread to it, from 1. */
   readonly nth: number
-  /** As strace prints them, up to the end of the line. */
+  /** What it was given and what came of it, as strace prints them: in two lines when another thread called in between. */
   readonly rest: string
 }
 
@@ -143,12 +143,17 @@ export interface Call {
 export function callsIn(trace: string): Call[] {
   const counts = new Map<string, number>()
   const calls: Call[] = []
+  const latest = new Map<string, number>()
   for (const line of readFileSync(trace, 'latin1').split('\n')) {
+    const [, resumed = '', end = ''] = /^(\d+) +<\.{3} [a-z_0-9]+ resumed>(.*)$/.exec(line) ?? []
+    const at = latest.get(resumed) ?? -1
+    const call = calls[at]
+    if (call !== undefined) calls[at] = { ...call, rest: call.rest + end }
     const [, thread = '', syscall = '', rest = ''] = /^(\d+) +([a-z_0-9]+)\((.*)$/.exec(line) ?? []
     if (thread === '') continue
     const nth = (counts.get(`${thread} ${syscall}`) ?? 0) + 1
     counts.set(`${thread} ${syscall}`, nth)
-    calls.push({ thread, syscall, nth, rest })
+    latest.set(thread, calls.push({ thread, syscall, nth, rest }) - 1)
   }
   return calls
 }
