@@ -42,11 +42,14 @@ export class Lane {
   readonly #random: () => number
   readonly #scheduler: SchedulerLike
   /**
-   * Slots that are open. After a pause the first one goes alone, and each one that leaves without a new pause opens
-   * another: a host that comes back is not met by all at once.
+   * Slots that are open to those who came after the last pause. The first one goes alone, and each one that leaves without a new
+   * pause opens another: a host that comes back is not met by all at once.
    */
   #open: number
   #inside = 0
+  /** How many of them entered after the last pause: a large blob from before it may stay for an hour. */
+  #insideSincePause = 0
+  #pauses = 0
   #served = 0
   #expected = 0
   #pausedUntil = 0
@@ -102,6 +105,8 @@ export class Lane {
     this.#pausedUntil = until
     this.#pauseMs = wholeMs
     this.#open = 1
+    this.#pauses += 1
+    this.#insideSincePause = 0
     this.#stopAlarm()
     for (const waiting of [...this.#order.values()]) {
       if (!waiting.value.unlessPaused) continue
@@ -125,12 +130,15 @@ export class Lane {
 
   #slot(errand: Errand): Slot {
     this.#inside += 1
+    this.#insideSincePause += 1
+    const pauses = this.#pauses
     let inside = true
     return {
       leave: (outcome) => {
         if (!inside) return
         inside = false
         this.#inside -= 1
+        if (pauses === this.#pauses) this.#insideSincePause -= 1
         this.#order.left(errand)
         if (outcome === 'served') this.#served += 1
         // What was under way when the pause began says nothing about afterwards.
@@ -151,7 +159,7 @@ export class Lane {
       this.#alarm ??= this.#scheduler.schedule(() => this.#resume(), left)
       return
     }
-    while (this.#inside < this.#open) {
+    while (this.#inside < this.#width && this.#insideSincePause < this.#open) {
       const next = this.#order.next(this.#expected > 0)
       if (next === undefined) return
       next.value.give(this.#slot(next.errand))

@@ -153,6 +153,21 @@ describe('Lanes', () => {
     assert.equal(slots.length, 3)
   })
 
+  it('lets the next in after a pause although large blobs from before it take their time', async () => {
+    const scheduler = new VirtualTimeScheduler()
+    const lanes = new Lanes(4, { scheduler, random: () => 0 })
+    await Promise.all([1, 2, 3].map(() => lanes.enter('a', 'name', never)))
+    lanes.pause('a', asked(100))
+    const slots: Slot[] = []
+    for (let times = 0; times < 2; times++) void lanes.enter('a', 'name', never).then((slot) => slots.push(slot))
+    scheduler.flush()
+    await settled()
+    assert.equal(slots.length, 1)
+    slots[0]?.leave('served')
+    await settled()
+    assert.equal(slots.length, 2)
+  })
+
   it('waits a little longer than it is told to, so that a fleet does not come back in step', async () => {
     const scheduler = new VirtualTimeScheduler()
     const lanes = new Lanes(1, { scheduler, random: () => 0.5 })
