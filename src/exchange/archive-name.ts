@@ -10,7 +10,7 @@ const CONTROL_FILES: readonly string[] = ['oci-layout', 'index.json', 'manifest.
 export type ArchiveName =
   | { readonly kind: 'control'; readonly name: ControlFile }
   | { readonly kind: 'blob'; readonly name: string; readonly digest: Digest }
-  /** A layer or a config of a Docker archive, if its manifest.json says so. */
+  /** A layer or a config of a Docker archive, if its manifest.json says so. Bazel's have layers `blobs/sha256/….tar.gz`. */
   | { readonly kind: 'part'; readonly name: string }
   | { readonly kind: 'other'; readonly name: string }
 
@@ -29,12 +29,10 @@ const LEGACY = /^[0-9a-f]{64}\/json$|(?:^|\/)VERSION$|^repositories$/
 export function parseArchiveName(written: string): ArchiveName {
   const name = plainName(written)
   if (CONTROL_FILES.includes(name)) return { kind: 'control', name: name as ControlFile }
-  const [, algorithm, encoded] = BLOB.exec(name) ?? []
-  if (algorithm !== undefined) {
-    const digest = `${algorithm}:${encoded}`
-    if (!isDigest(digest)) throw invalidName(written, 'no digest that hearth can verify')
-    return { kind: 'blob', name, digest }
-  }
+  const [, algorithm = '', encoded = ''] = BLOB.exec(name) ?? []
+  const digest = `${algorithm}:${encoded}`
+  // What is no digest is no blob, also below blobs/: tar on macOS puts a file `._…` beside each.
+  if (isDigest(digest)) return { kind: 'blob', name, digest }
   return { kind: PART.test(name) && !LEGACY.test(name) ? 'part' : 'other', name }
 }
 

@@ -17,6 +17,11 @@ describe('the name of an entry', () => {
       [`sha256:${HEX}`, 'part'],
       [`${HEX}/layer.tar`, 'part'],
       [`${HEX}.tar.gz`, 'part'],
+      [`blobs/sha256/${HEX}.tar.gz`, 'part'],
+      [`blobs/sha256/._${HEX}`, 'other'],
+      [`blobs/sha256/${HEX.toUpperCase()}`, 'other'],
+      [`blobs/sha256/${HEX}0`, 'other'],
+      [`blobs/md5/${HEX}`, 'other'],
       [`${HEX}/json`, 'other'],
       [`${HEX}/VERSION`, 'other'],
       ['repositories', 'other'],
@@ -45,13 +50,7 @@ describe('the name of an entry', () => {
       'a/./b',
     ],
     ...['a\\b', '..\\x', 'C:/x', 'c:x', 'a\0b', 'a\nb', 'a\u001b[2J', 'caf\u00e9.tar', 'n'.repeat(4096)],
-    ...[
-      `blobs/sha256/${HEX.toUpperCase()}`,
-      `blobs/sha256/${HEX}0`,
-      'blobs/sha256/x',
-      `blobs/md5/${HEX}`,
-      'blobs/sha256/..',
-    ],
+    'blobs/sha256/..',
   ]
   for (const name of HOSTILE) {
     it(`is refused: ${JSON.stringify(name.slice(0, 80))}`, () => {

@@ -11,6 +11,7 @@ import type { CopyOptions, ExportOptions, ImportOptions } from '../../src/call-o
 import { type ErrorCode, isHearthError } from '../../src/errors.js'
 import type { ExchangeProgress, ImportedSource } from '../../src/exchange/reports.js'
 import type { Digest } from '../../src/oci/digest.js'
+import { digestBytes } from '../../src/oci/hasher.js'
 import { blobPath } from '../../src/oci/image-layout.js'
 import {
   archiveOf,
@@ -259,6 +260,30 @@ describe('an import', () => {
       await imported(into, await aFile(bytes))
       await holds(into, plain.blobs.keys())
     }
+  })
+
+  it('takes layers below blobs/ that have a suffix, as rules_oci of Bazel writes them', async () => {
+    const into = await aCache()
+    const { layers } = plain.platforms.get('linux/amd64') ?? assert.fail()
+    const docker = dockerParts(plain)
+    const parts = {
+      config: docker.config,
+      configName: blobPath(await digestBytes(docker.config)),
+      layers: docker.layers.map(
+        ([, bytes], at) => [`${blobPath(layers[at]?.digest ?? assert.fail())}.tar.gz`, bytes] as const,
+      ),
+    }
+    await imported(into, await aFile(await archiveOf(dockerEntries(parts, [PLAIN]).toReversed())))
+    await holds(into, plain.blobs.keys())
+  })
+
+  it('passes over what tar on macOS puts beside each file', async () => {
+    const into = await aCache()
+    const beside = (name: string): string => name.replace(/[^/]+$/, '._$&')
+    const entries = ociEntries({ [PLAIN]: plain })
+    const doubled = entries.flatMap((entry) => [[beside(`${entry[0]}`), '\0\x05\x16\x07'] as const, entry])
+    await imported(into, await aFile(await archiveOf(doubled)))
+    await holds(into, plain.blobs.keys())
   })
 
   it('refuses an archive in zstd that is cut off or damaged, and keeps nothing of it', async () => {

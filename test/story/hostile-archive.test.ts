@@ -72,8 +72,11 @@ const PATHS: readonly Case[] = [
     ],
   ),
   ['a folder that leads elsewhere', 'ARCHIVE_INVALID', () => withEntry([{ name: '../escaped/', type: '5' }])],
-  ['a blob whose name is no digest', 'ARCHIVE_INVALID', () => withEntry([`blobs/sha256/${HEX}0`, 'x'])],
-  ['a blob of an algorithm that nobody can verify', 'ARCHIVE_INVALID', () => withEntry([`blobs/md5/${HEX}`, 'x'])],
+  [
+    'a blob of an algorithm that nobody can verify',
+    'ARCHIVE_INVALID',
+    () => withIndex(indexOf([{ ...namedRoot(image.root, NAME), digest: `md5:${HEX}` }]), [`blobs/md5/${HEX}`, 'x']),
+  ],
 ]
 
 const LINKS: readonly Case[] = [
@@ -82,6 +85,11 @@ const LINKS: readonly Case[] = [
       'a link in place of a blob',
       'ARCHIVE_INVALID',
       () => withEntry([{ name: `blobs/sha256/${HEX}`, type, linkName: '/etc/passwd' }]),
+    ],
+    [
+      'a link below blobs/ whose name is no digest',
+      'ARCHIVE_INVALID',
+      () => withEntry([{ name: `blobs/sha256/._${HEX}`, type, linkName: '/etc/passwd' }]),
     ],
     [
       'a link in place of index.json',
@@ -410,6 +418,19 @@ describe('a hostile archive', () => {
       }
     })
   }
+
+  it('leaves nothing where only files below blobs/ are none: no name of theirs is a digest', async () => {
+    const names = [`${HEX}0`, HEX.toUpperCase(), `._${HEX}`, `${HEX}.tar`, 'x'].map((name) => `blobs/sha256/${name}`)
+    const path = join(folder, 'hostile.tar')
+    await writeFile(
+      path,
+      await archiveOf([...good, ...[...names, `blobs/md5/${HEX}`].map((name) => [name, 'x'] as const)]),
+    )
+    const [result] = (await cache.import(path)).results
+    assert.ok(result?.ok, JSON.stringify(result))
+    const blobs = (await readdir(join(folder, 'cache/blobs'), { recursive: true })).filter((name) => name.includes('/'))
+    assert.deepEqual(blobs.sort(), [...image.blobs, ...other.blobs].map(([digest]) => digest.replace(':', '/')).sort())
+  })
 
   it('is all that was wrong with them: the archive that they were made of is taken', async () => {
     for (const entries of [good, dockerEntries(docker, ['docker.io/library/docker:1'])]) {
