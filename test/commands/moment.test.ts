@@ -37,6 +37,7 @@ describe('a moment', () => {
     '2026-01-02T25:00',
     '2026-01-02T03:04:05.6789Z',
     '7D',
+    '14500000w',
   ]) {
     it(`is not ${JSON.stringify(text)}`, () => assert.equal(parsed(text), undefined))
   }
