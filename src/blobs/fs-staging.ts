@@ -76,7 +76,7 @@ export class FsStaging implements Staging {
     const { path, digest, size } = file
     const data = this.#newName()
     try {
-      const shared = await shareFile(path, data, { link: mayLink })
+      const shared = await shareFile(path, data, { link: mayLink, durability: this.#durability })
       if (!shared) return await this.#stageSized(streamBlob(path, digest, 0), file)
       let actual = 0
       for await (const piece of streamBlob(data, digest, 0)) actual += piece.length

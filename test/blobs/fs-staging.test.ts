@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdir, mkdtemp, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, open as openFile, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, describe, it } from 'node:test'
 import { removeAbandonedIngests } from '../../src/blobs/fs-abandoned-ingests.js'
@@ -90,6 +90,23 @@ describe('FsStaging', () => {
       await staging.close()
     }
   })
+
+  for (const [durability, times] of [
+    ['full', 1],
+    ['relaxed', 0],
+  ] as const) {
+    it(`fsyncs a file that it shares ${times} times with ${durability} durability`, async (test) => {
+      const path = join(await mkdtemp(join(root, 'other-')), 'file')
+      await writeFile(path, bytes, { mode: 0o444 })
+      const handle = await openFile(path)
+      const sync = test.mock.method(Object.getPrototypeOf(handle), 'sync')
+      await handle.close()
+      const staging = await FsStaging.open(root, { durability })
+      await staging.stageFile({ path, digest, size: bytes.length }, { link: true })
+      assert.equal(sync.mock.callCount(), times)
+      await staging.close()
+    })
+  }
 
   it('takes no file that is another one, has another size, or is none', async () => {
     const folder = await mkdtemp(join(root, 'other-'))
