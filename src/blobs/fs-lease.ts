@@ -32,8 +32,8 @@ export class FsLeases implements Leases {
     const added = [...new Set(digests)].filter((digest) => !this.#digests.has(digest))
     if (added.length === 0) return
     const { path } = await this.#ownFile()
-    // One write: lines of two calls never mix.
-    guarded({ step: 'write', path }, () => appendFileSync(path, added.map((digest) => `${digest}\n`).join('')))
+    // One write: lines of two calls never mix. On a line of its own: a full disk may have cut an earlier write short.
+    guarded({ step: 'write', path }, () => appendFileSync(path, `\n${added.join('\n')}\n`))
     for (const digest of added) this.#digests.add(digest)
   }
 

@@ -62,6 +62,16 @@ describe('FsLeases', () => {
     await other.release()
   })
 
+  it('leases as before after a write that a full disk cut short', async () => {
+    const leases = new FsLeases(root)
+    await leases.lease([mine.digest])
+    const [name = ''] = await files()
+    await appendFile(join(root, LEASES_FOLDER, name), mine.digest.slice(0, 20))
+    await leases.lease([theirs.digest])
+    assert.deepEqual(await new FsLeases(root).leased(), new Set([mine.digest, theirs.digest]))
+    await leases.release()
+  })
+
   it('loses no lease while others look for dead ones', async () => {
     const watchers = Array.from({ length: 4 }, () => new FsLeases(root))
     for (let round = 0; round < 20; round++) {
