@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { HearthError } from '../errors.js'
@@ -56,27 +57,31 @@ export class FsBlobStore implements BlobStore {
 
   async stage(digest: Digest, bytes: Uint8Array): Promise<ReadyIngest> {
     await checkDigest(digest, bytes)
+    const earlier = this.#staged.get(digest)
+    // What was not committed for an hour is swept.
+    if (earlier !== undefined && !existsSync(await earlier)) this.#forget(digest, earlier)
     const staged = this.#staged.get(digest) ?? this.#write(digest, bytes)
     this.#staged.set(digest, staged)
     try {
       await staged
     } catch (error) {
-      this.#staged.delete(digest)
+      this.#forget(digest, staged)
       throw error
     }
     return { digest, size: bytes.length }
   }
 
   async commit(ingests: readonly ReadyIngest[]): Promise<readonly CommittedBlob[]> {
+    const staged = new Map(ingests.map(({ digest }) => [digest, this.#staged.get(digest)]))
     const sealed = ingests.map(async (ingest) => {
-      const data = await this.#staged.get(ingest.digest)
+      const data = await staged.get(ingest.digest)
       if (data !== undefined) return { ...ingest, data }
       const path = this.#ingestPath(ingest.digest)
       const hasFolder = hasState(ingest.size)
       return { ...ingest, data: ingestDataPath(path, ingest.size), ...(hasFolder && { folder: path }) }
     })
     const committed = await commitIngests(this.#root, await Promise.all(sealed))
-    for (const { digest } of committed) this.#staged.delete(digest)
+    for (const { digest } of committed) this.#forget(digest, staged.get(digest))
     return committed
   }
 
@@ -102,6 +107,11 @@ export class FsBlobStore implements BlobStore {
 
   #ingestPath(digest: Digest): string {
     return join(this.#root, INGEST_FOLDER, digestFileName(digest))
+  }
+
+  /** Unless it was staged anew since. */
+  #forget(digest: Digest, staged: Promise<string> | undefined): void {
+    if (this.#staged.get(digest) === staged) this.#staged.delete(digest)
   }
 
   /** Under a name of its own: whoever stages holds no claim, and another process may stage the same bytes. */

@@ -4,6 +4,7 @@ import { lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, truncate, 
 import { dirname, join } from 'node:path'
 import { beforeEach, describe, it } from 'node:test'
 import type { BlobStore } from '../../src/blobs/blob-store.js'
+import { removeAbandonedIngests } from '../../src/blobs/fs-abandoned-ingests.js'
 import { FsBlobStore } from '../../src/blobs/fs-blob-store.js'
 import { FsIngest } from '../../src/blobs/fs-ingest.js'
 import { FLAT_BYTES, ingestDataPath } from '../../src/blobs/fs-ingest-data.js'
@@ -65,6 +66,15 @@ describe('FsBlobStore', () => {
 
   it('leaves no ingest behind', async () => {
     await save()
+    assert.deepEqual(await readdir(join(root, INGEST_FOLDER)), [])
+  })
+
+  it('stages anew what was swept before it was committed', async () => {
+    await store.stage(blob.digest, blob.bytes)
+    await removeAbandonedIngests(root, { now: Date.now() + 2 * 60 * 60 * 1000 })
+    assert.deepEqual(await readdir(join(root, INGEST_FOLDER)), [])
+    await save()
+    assert.deepEqual(await store.read(blob.digest, ANY_SIZE), Buffer.from(blob.bytes))
     assert.deepEqual(await readdir(join(root, INGEST_FOLDER)), [])
   })
 
