@@ -2,6 +2,7 @@ import { HearthError } from '../errors.js'
 import { invalidField, knownFields, parseFields } from './fields.js'
 import { architectureName, isArchitecture, systemName } from './platform-names.js'
 import { quote } from './quote.js'
+import { formatOsVersion, isOsVersion, parseOsVersion } from './system-version.js'
 
 /** Spec: image-spec v1.1 image-index.md "platform". */
 export interface Platform {
@@ -12,9 +13,7 @@ export interface Platform {
   readonly 'os.features'?: readonly string[]
 }
 
-const COMPONENT = /^[A-Za-z0-9_.-]{1,64}$/
-const OS_VERSION = /^[A-Za-z0-9_.+-]{1,64}$/
-/** What a document may say: no "/", ":" or ",", so that a printed platform, and a list of them, can be read back. */
+/** No "/", ":" or ",", so that a printed platform, and a list of them, can be read back. */
 const PART = /^[A-Za-z0-9_.+-]{1,128}$/
 const KNOWN_FIELDS = knownFields('os', 'architecture', 'variant', 'os.version', 'os.features')
 
@@ -26,10 +25,11 @@ const KNOWN_FIELDS = knownFields('os', 'architecture', 'variant', 'os.version', 
  * @throws HearthError PLATFORM_INVALID
  */
 export function parsePlatform(text: string): Platform {
-  const [names = '', osVersion, ...rest] = text.split(':')
+  const [names = '', version, ...rest] = text.split(':')
   const parts = names.split('/')
-  const fits = parts.length <= 3 && parts.every((part) => COMPONENT.test(part)) && rest.length === 0
-  if (!fits || (osVersion !== undefined && !OS_VERSION.test(osVersion))) throw invalid(text)
+  const fits = parts.length <= 3 && parts.every((part) => PART.test(part)) && rest.length === 0
+  const osVersion = version === undefined ? undefined : parseOsVersion(version)
+  if (!fits || (version !== undefined && osVersion === undefined)) throw invalid(text)
   const [first = '', second = '', third] = parts.map((part) => part.toLowerCase())
   const architectureFirst = isArchitecture(first)
   if (architectureFirst ? third !== undefined : second === '') throw invalid(text)
@@ -42,9 +42,11 @@ export function parsePlatform(text: string): Platform {
   })
 }
 
-/** The inverse of {@link parsePlatform}, in canonical form. Features have no place in it. */
+/** The inverse of {@link parsePlatform}, in canonical form: one word of ASCII. Features have no place in it. */
 export function formatPlatform({ os, architecture, variant, 'os.version': osVersion }: Platform): string {
-  return [os, architecture, ...(variant ? [variant] : [])].join('/') + (osVersion ? `:${osVersion}` : '')
+  return (
+    [os, architecture, ...(variant ? [variant] : [])].join('/') + (osVersion ? `:${formatOsVersion(osVersion)}` : '')
+  )
 }
 
 /** `process.platform` and `process.arch`, or another machine's. */
@@ -101,14 +103,14 @@ export function rankPlatforms<T extends { readonly platform?: Platform }>(
 /** From a manifest's or config's JSON, as it stands there. @throws HearthError MANIFEST_INVALID naming the field. */
 export function parsePlatformObject(value: unknown, where: string): Platform {
   const fields = parseFields(value, where, KNOWN_FIELDS)
-  const part = (name: string): string | undefined => {
+  const part = (name: string, isPart = (text: string): boolean => PART.test(text)): string | undefined => {
     const field = fields[name]
     if (field === undefined || field === null || field === '') return undefined
-    if (typeof field !== 'string' || !PART.test(field)) throw invalidField(`${where}.${name}`, 'names no platform')
+    if (typeof field !== 'string' || !isPart(field)) throw invalidField(`${where}.${name}`, 'names no platform')
     return field
   }
   const variant = part('variant')
-  const osVersion = part('os.version')
+  const osVersion = part('os.version', isOsVersion)
   const features = parseFeatures(fields['os.features'], `${where}.os.features`)
   return {
     os: part('os') ?? 'unknown',

@@ -11,6 +11,7 @@ import {
   parsePlatformObject,
   rankPlatforms,
 } from '../../src/oci/platform.js'
+import { isArchitecture } from '../../src/oci/platform-names.js'
 
 const GOOD: readonly (readonly [string, string])[] = [
   ['linux/amd64', 'linux/amd64'],
@@ -51,9 +52,23 @@ const GOOD: readonly (readonly [string, string])[] = [
 
 const BAD: readonly string[] = [
   ...['', '/', ':', 'linux', 'linux/', '/amd64', 'linux//v8', 'linux/arm64/', 'linux/arm64/v8/x', 'amd64/v1/x'],
-  ...['linux/amd64:', 'linux/amd64:1:2', 'linux/amd64:a b', 'linux /amd64', 'linux/amd64\n', 'linux/am\0d64', '*'],
+  ...[
+    'linux/amd64:',
+    'linux/amd64:1:2',
+    'linux/amd64:50%',
+    'linux/amd64:%FF',
+    'linux/amd64:a/b',
+    'linux/amd64:\u001b[2J',
+  ],
+  ...['linux /amd64', 'linux/amd64\n', 'linux/am\0d64', '*'],
   ...['linux/*', 'linux,amd64', 'linux\\amd64', 'lin\u212ax/amd64', 'constructor', '__proto__', 'arm/amd64/v1'],
-  ...[`linux/${'a'.repeat(65)}`, 'a/'.repeat(1 << 18), 'linux/\ud800', 'linux/amd64\u202e'],
+  ...[
+    `linux/${'a'.repeat(129)}`,
+    `linux/amd64:${'a'.repeat(129)}`,
+    'a/'.repeat(1 << 18),
+    'linux/\ud800',
+    'linux/amd64\u202e',
+  ],
 ]
 
 describe('parsePlatform', () => {
@@ -71,6 +86,13 @@ describe('parsePlatform', () => {
       )
     })
   }
+
+  it('reads the version of a system with blanks, as they are or as they are printed', () => {
+    const platform = { os: 'darwin', architecture: 'arm64', variant: 'v8', 'os.version': 'macOS 15.7' }
+    assert.deepEqual(parsePlatform('darwin/arm64:macOS 15.7'), platform)
+    assert.deepEqual(parsePlatform('darwin/arm64:macOS%2015.7'), platform)
+    assert.equal(formatPlatform(platform), 'darwin/arm64/v8:macOS%2015.7')
+  })
 
   it('names the parts', () => {
     assert.deepEqual(parsePlatform('windows/arm/v7:10.0'), {
@@ -239,6 +261,12 @@ describe('rankPlatforms', () => {
     assert.deepEqual(ranked('windows/amd64', ...listed), listed)
   })
 
+  it('compares versions with blanks in the same way', () => {
+    const listed = ['darwin/arm64:macOS 15.7', 'darwin/arm64:macOS 14.8', 'darwin/arm64:macOS 157']
+    assert.deepEqual(ranked('darwin/arm64:macOS 15', ...listed), ['darwin/arm64:macOS 15.7'])
+    assert.deepEqual(ranked('darwin/arm64', ...listed), listed)
+  })
+
   it('compares OS versions by their parts', () => {
     const listed = [
       'windows/amd64:10.0.17763.1',
@@ -286,6 +314,27 @@ describe('parsePlatformObject', () => {
     assert.deepEqual(parsePlatformObject(empty, 'platform'), unknown)
   })
 
+  it('takes any text for the version of a system, as the spec gives it no form', () => {
+    for (const version of ['macOS 15.7', 'Ubuntu 22.04.5', '10:0', '50 %', '\u001b[2J']) {
+      const platform = { os: 'darwin', architecture: 'arm64', 'os.version': version }
+      assert.deepEqual(parsePlatformObject(platform, 'platform'), platform)
+    }
+  })
+
+  it('is printed as one harmless word that reads as the same platform', () => {
+    const name = fc.stringMatching(/^[a-z0-9_.+-]{1,128}$/).filter((text) => !isArchitecture(text))
+    const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 128 })
+    fc.assert(
+      fc.property(name, name, text, (os, architecture, version) => {
+        fc.pre(version.length <= 128)
+        const platform = parsePlatformObject({ os, architecture, 'os.version': version }, 'platform')
+        const printed = formatPlatform(platform)
+        assert.match(printed, /^[a-z0-9_.+-]+\/[a-z0-9_.+-]+:[A-Za-z0-9_.+%-]+$/)
+        assert.deepEqual(parsePlatform(printed), normalisePlatform(platform))
+      }),
+    )
+  })
+
   const BAD_OBJECTS: readonly (readonly [unknown, string])[] = [
     [null, 'platform'],
     [[], 'platform'],
@@ -297,7 +346,9 @@ describe('parsePlatformObject', () => {
     [{ architecture: 'am\u001b[2Jd64' }, 'platform.architecture'],
     [{ variant: 'v8\n' }, 'platform.variant'],
     [{ variant: {} }, 'platform.variant'],
-    [{ 'os.version': '10:0' }, 'platform.os.version'],
+    [{ 'os.version': 10 }, 'platform.os.version'],
+    [{ 'os.version': '\ud800' }, 'platform.os.version'],
+    [{ 'os.version': '1'.repeat(129) }, 'platform.os.version'],
     [{ os: 'a'.repeat(129) }, 'platform.os'],
     [{ 'os.features': 'win32k' }, 'platform.os.features'],
     [{ 'os.features': ['a', 1] }, 'platform.os.features[1]'],
