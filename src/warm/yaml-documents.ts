@@ -1,4 +1,14 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Pair, type ParsedNode, parseAllDocuments } from 'yaml'
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Pair,
+  type ParsedNode,
+  parseAllDocuments,
+  type Scalar,
+} from 'yaml'
 import type { Located, LocatedEntry, LocatedMap } from './located.js'
 import { inputInvalid, type Place } from './place.js'
 
@@ -14,7 +24,8 @@ const MAX_NODES = 10_000_000
 
 /**
  * The documents of a YAML 1.2 stream, and so of JSON, with places; empty ones are left out. `<<` merges maps as in YAML
- * 1.1, because Compose files are written with it. A key that occurs twice in a map is an error.
+ * 1.1, because Compose files are written with it, and so are its tags: what is `!reset` is null, and `!override` changes
+ * nothing, because only one file is read at a time. A key that occurs twice in a map is an error.
  *
  * Load this file when it is needed: the parser takes 30 to 60 ms to load. It reads about 2 MB/s.
  * @throws HearthError INPUT_INVALID
@@ -61,12 +72,17 @@ class Reader {
   }
 
   #content(node: Node, depth: number, place: Place): Read {
+    const read = this.#untagged(node, depth, place)
+    return node?.tag === '!reset' ? { ...read, value: { kind: 'null', place } } : read
+  }
+
+  #untagged(node: Node, depth: number, place: Place): Read {
     if (isMap<ParsedNode, ParsedNode | null>(node)) return this.#map(node.items, depth, place)
     if (isSeq<ParsedNode>(node)) {
       const items = node.items.map((item) => this.read(item, depth + 1))
       return { value: { kind: 'list', place, items: items.map(({ value }) => value) }, nodes: sum(items) }
     }
-    if (!isScalar(node) || node.value === null) return { value: { kind: 'null', place }, nodes: 1 }
+    if (!isScalar(node) || isNull(node)) return { value: { kind: 'null', place }, nodes: 1 }
     const text = typeof node.value === 'string' ? node.value : (node.source ?? String(node.value))
     return { value: { kind: 'text', place, text }, nodes: 1 }
   }
@@ -99,6 +115,11 @@ class Reader {
   #placeOf(node: Node): Place {
     return this.placeAt(node?.range[0] ?? 0)
   }
+}
+
+/** The parser takes what has a tag of Compose's for text. */
+function isNull({ value, tag, type, source }: Scalar.Parsed): boolean {
+  return value === null || (tag === '!override' && type === 'PLAIN' && /^(?:null|Null|NULL|~|)$/.test(source))
 }
 
 /** What a map has itself stands; of several merged maps the first one counts. Spec: yaml.org/type/merge.html. */

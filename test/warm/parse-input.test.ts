@@ -48,6 +48,12 @@ describe('inputs, recognised by their content', () => {
     ])
   })
 
+  it('finds no image in what a Compose file resets', async () => {
+    const text =
+      'services:\n  a: {image: !reset null}\n  b: {image: !override "redis:7", volumes: !reset []}\n  c: !reset null\n'
+    assert.deepEqual(wantedIn(await parseText(text)), ['docker.io/library/redis:7'])
+  })
+
   it('reads Kubernetes manifests', async () => {
     assert.deepEqual(wantedIn(await parseFixture('kubernetes.yml')), [
       'registry.k8s.io/app/migrate:v0.4.1',

@@ -40,6 +40,12 @@ describe('YAML documents', () => {
     assert.deepEqual(second.entries.get('k')?.value.place, { file: 'x.yml', line: 3, column: 9 })
   })
 
+  it('take what Compose resets for left out, and what overrides as if it had no tag', async () => {
+    const text =
+      'a: !reset null\nb: !reset {x: &x 1}\nc: !override [1]\nd: !override null\ne: !override "null"\nf: *x\n'
+    assert.deepEqual(await parse(text), [{ a: null, b: null, c: ['1'], d: null, e: 'null', f: '1' }])
+  })
+
   it('resolve an alias to the last anchor before it', async () => {
     assert.deepEqual(await parse('a: &x 1\nb: *x\nc: &x 2\nd: *x\n'), [{ a: '1', b: '1', c: '2', d: '2' }])
     assert.equal(await failsAt('a: *x\nb: &x 1\n'), '1:4')
