@@ -29,7 +29,9 @@ function imagesOf(service: LocatedMap, env: FormatOptions['env']): WantedImage[]
   }
   const platform = read(service, 'platform')
   const platforms = platform === undefined || platform.text === '' ? [] : [platform]
-  const own = read(service, 'pull_policy')?.text === 'build' ? undefined : read(service, 'image')
+  const image = read(service, 'pull_policy')?.text === 'build' ? undefined : read(service, 'image')
+  // A variable that may name an image instead of the build, and does not.
+  const own = image?.text === '' && member(service, 'build') !== undefined ? undefined : image
   const mounted = itemsOf(service, 'volumes').map((volume) =>
     volume.kind === 'map' && read(volume, 'type')?.text === 'image' ? read(volume, 'source') : undefined,
   )

@@ -48,6 +48,13 @@ describe('inputs, recognised by their content', () => {
     ])
   })
 
+  it('finds no image in a Compose service that is built while its variable is empty', async () => {
+    const text = (more: string): string =>
+      `services:\n  web:\n    image: "\${IMAGE:-}"\n${more}  db:\n    image: redis:7\n`
+    assert.deepEqual(wantedIn(await parseText(text('    build: .\n'))), ['docker.io/library/redis:7'])
+    for (const more of ['', '    build:\n']) assert.equal(await placeOfError(parseText(text(more))), '3:12')
+  })
+
   it('finds no image in what a Compose file resets', async () => {
     const text =
       'services:\n  a: {image: !reset null}\n  b: {image: !override "redis:7", volumes: !reset []}\n  c: !reset null\n'
