@@ -89,7 +89,14 @@ function plain(images: readonly WantedImage[]): ParsedInput {
 
 /** From the most telling shape to the least. */
 function detect(documents: readonly Located[], file: string): InputFormat {
-  if (documents.length === 0 || documents.every(isKubernetes)) return 'kubernetes'
+  const foreign = documents.find((document) => !isKubernetes(document))
+  if (foreign === undefined) return 'kubernetes'
+  if (documents.some(isKubernetes)) {
+    throw inputInvalid(
+      foreign.place,
+      'no Kubernetes manifest, as other documents here are: apiVersion or kind is missing',
+    )
+  }
   const document = onlyOne(documents, file)
   if (isLock(document)) return 'lock'
   if (isCompose(document)) return 'compose'

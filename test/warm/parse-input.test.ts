@@ -189,6 +189,21 @@ describe('a broken input', () => {
   it('is one with several documents, except of Kubernetes', async () => {
     assert.equal(await placeOfError(parseText('services: {}\n---\nservices: {}\n')), '3:1')
   })
+
+  it('is one in which a document is no Kubernetes manifest and others are: that one, wherever it stands', async () => {
+    const [pod, empty, foreign] = ['apiVersion: v1\nkind: Pod\n', '# nothing\n', 'kind: x\n']
+    for (const [documents, place] of [
+      [[pod, empty, foreign], '6:1'],
+      [[foreign, empty, pod], '1:1'],
+    ] as const) {
+      await assert.rejects(parseText(documents.join('---\n')), (error) => {
+        assert.ok(isHearthError(error, 'INPUT_INVALID'))
+        assert.equal(`${error.details.line}:${error.details.column}`, place)
+        return /apiVersion/.test(error.message)
+      })
+    }
+    assert.deepEqual((await parseText([empty, pod, empty, '', pod].join('---\n'))).images, [])
+  })
 })
 
 describe('parseLock', () => {
