@@ -73,12 +73,24 @@ function referencesRemoved(names: ReadonlySet<string>, evicts: boolean): Referen
 }
 
 /**
- * Why a remaining reference's closure may be larger than what was found. A manifest that is absent and that the log never
- * saw belongs to a platform that was not pulled, or to a name that another tool left dangling: it needs nothing of ours.
+ * Why a remaining reference's closure may be larger than what was found. A manifest that is absent, that the log does not know
+ * and the reference does not promise, belongs to a platform that was not pulled, or to a name that another tool left dangling:
+ * it needs nothing of ours.
  */
-function doubtOf(reference: string, { damage, absent }: Closure, { blobs }: Snapshot): Failure | undefined {
+function doubtOf(reference: string, closure: Closure, { references, blobs }: Snapshot): Failure | undefined {
+  const { damage, absent, digests } = closure
   if (damage !== undefined) return { ...damage, details: { ...damage.details, reference } }
-  const lost = absent.find((digest) => blobs.has(digest))
+  const { root, served } = promisedBy(references.get(reference))
+  // One that was not met lies below an index that is absent.
+  const isAbsent = (digest: Digest): boolean => !digests.has(digest) || absent.includes(digest)
+  const lost = absent.find((digest) => blobs.has(digest) || digest === root) ?? served.find(isAbsent)
   if (lost === undefined) return undefined
   return { code: 'BLOB_UNKNOWN', message: `${reference} has lost ${lost}`, details: { reference, digest: lost } }
+}
+
+/** Manifests that were there when the reference was set, whatever became of them: a repair takes damaged ones out of the log. */
+function promisedBy(record: ReferenceRecord | undefined): { root?: Digest; served: readonly Digest[] } {
+  if (record === undefined || (record.origin === 'adopted' && record.platforms.length === 0)) return { served: [] }
+  const served = Object.values(record.manifests ?? {}).map(({ digest }) => digest)
+  return { root: record.descriptor.digest, served }
 }

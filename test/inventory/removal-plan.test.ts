@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Closure } from '../../src/inventory/closure.js'
 import { decideRemoval, type RemovalInput } from '../../src/inventory/removal-plan.js'
-import type { HearthEvent } from '../../src/log/events.js'
+import type { HearthEvent, ReferenceSet } from '../../src/log/events.js'
 import { applyAll, emptyIndex } from '../../src/log/projection.js'
 import type { Digest } from '../../src/oci/digest.js'
-import { aDigest, aLog, blobCommitted, referenceSet } from '../support/a-log.js'
+import { aDescriptorOf, aDigest, aLog, blobCommitted, referenceSet } from '../support/a-log.js'
 
 interface Given {
   /** Reference to the names of the blobs it needs; every one of them is in the log. */
@@ -15,11 +15,13 @@ interface Given {
   readonly leased?: readonly string[]
   readonly unrecorded?: readonly string[]
   readonly closures?: Readonly<Record<string, Partial<Closure>>>
+  readonly records?: Readonly<Record<string, Partial<ReferenceSet>>>
 }
 
-function given({ images, loose = [], remove, leased = [], unrecorded = [], closures = {} }: Given): RemovalInput {
+function given(options: Given): RemovalInput {
+  const { images, loose = [], remove, leased = [], unrecorded = [], closures = {}, records = {} } = options
   const names = [...new Set([...Object.values(images).flat(), ...loose])]
-  const references = Object.keys(images).map((name) => referenceSet(name))
+  const references = Object.keys(images).map((name) => referenceSet(name, records[name]))
   const closureOf = ([name, blobs]: [string, readonly string[]]): [string, Closure] => {
     return [name, { digests: digests(blobs), absent: [], ...closures[name] }]
   }
@@ -104,11 +106,49 @@ describe('decideRemoval', () => {
     assert.deepEqual(blocked?.details, { reference: 'web', digest: aDigest('web manifest') })
   })
 
+  describe('while a remaining reference has lost a manifest that the log does not know any more', () => {
+    const manifests = { 'linux/amd64': aDescriptorOf('amd64') }
+    const cases: Readonly<Record<string, Omit<Given, 'images' | 'remove'>>> = {
+      'its root': { closures: { web: { absent: [aDigest('web')] } } },
+      'that of a recorded platform': {
+        closures: { web: { absent: [aDigest('arm64'), aDigest('amd64')], digests: digests(['arm64', 'amd64']) } },
+        records: { web: { manifests } },
+      },
+      'that of a recorded platform, and the index between it and the root': {
+        closures: { web: { absent: [aDigest('nested')] } },
+        records: { web: { manifests } },
+      },
+      'the root of what another tool set, once platforms are recorded': {
+        closures: { web: { absent: [aDigest('web')] } },
+        records: { web: { origin: 'adopted' } },
+      },
+      'the root of an artifact': {
+        closures: { web: { absent: [aDigest('web')] } },
+        records: { web: { platforms: [] } },
+      },
+    }
+    for (const [what, lost] of Object.entries(cases)) {
+      it(`removes no blob: ${what}`, () => {
+        const { events, blocked } = decideRemoval(given({ images: TWO, remove: ['app'], ...lost }))
+        assert.deepEqual(planned(events), [])
+        assert.deepEqual([blocked?.code, blocked?.details.reference], ['BLOB_UNKNOWN', 'web'])
+      })
+    }
+  })
+
   it('is not stopped by the platforms that a sparse index lacks', () => {
-    const closures = { web: { absent: [aDigest('another platform')] } }
-    const { events, blocked } = decideRemoval(given({ images: TWO, remove: ['app'], closures }))
+    const closures = { web: { absent: [aDigest('another platform')], digests: digests([...TWO.web, 'amd64']) } }
+    const records = { web: { manifests: { 'linux/amd64': aDescriptorOf('amd64') } } }
+    const { events, blocked } = decideRemoval(given({ images: TWO, remove: ['app'], closures, records }))
     assert.equal(blocked, undefined)
     assert.equal(planned(events).length, 2)
+  })
+
+  it('is not stopped by a name that another tool left dangling', () => {
+    const closures = { web: { absent: [aDigest('web')] } }
+    const records = { web: { origin: 'adopted', platforms: [] } } as const
+    const { blocked } = decideRemoval(given({ images: TWO, remove: ['app'], closures, records }))
+    assert.equal(blocked, undefined)
   })
 
   it('is not stopped by damage in what is removed', () => {

@@ -180,6 +180,23 @@ describe('hearth verify --repair', () => {
     ])
   })
 
+  it('leaves what an image may need whose manifest could not be fetched, to rm and gc too', async () => {
+    const offline = await startRawRegistry()
+    const image = await anImage({ seed: 'lost' })
+    const lost = offline.add(image, 'library/lost', '1.0')
+    await withCache((opened) => opened.pull([lost], LINUX))
+    await offline.close()
+    const { manifest, config, layers } = image.platforms.get('linux/amd64') ?? assert.fail()
+    await corrupt(manifest.digest)
+    await repair()
+    const removed = await withCache((opened) => opened.remove(names))
+    const reclaimed = await withCache((opened) => opened.reclaim())
+    for (const { blobsKept } of [removed, reclaimed]) {
+      assert.deepEqual(blobsKept?.details, { reference: lost, digest: manifest.digest })
+    }
+    await Promise.all([config, ...layers].map(({ digest }) => stat(pathOf(digest))))
+  })
+
   it('takes a damaged blob away that nothing needs, without asking anybody', async () => {
     await withCache((opened) => opened.remove(names.slice(1)))
     const stray = (await anImage({ seed: 'other' })).blobs
