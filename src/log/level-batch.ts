@@ -45,7 +45,7 @@ export async function planBatch(
   }
   const last = records.at(-1)
   const base = archived(records, operations) ?? before.base
-  const summary = { head: last === undefined ? before.head : headOf(last), base, sums }
+  const summary = { ...before, head: last === undefined ? before.head : headOf(last), base, sums }
   for (const key of [LOWEST_KEY, HIGHEST_KEY]) operations.push(put(key, sealSummary(key, summary)))
   return { operations, summary }
 }

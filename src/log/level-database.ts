@@ -161,5 +161,6 @@ async function isFile(path: string): Promise<boolean> {
 }
 
 function emptyHeads(): Operation[] {
-  return [LOWEST_KEY, HIGHEST_KEY].map((key) => ({ type: 'put', key, value: sealSummary(key, EMPTY_SUMMARY) }))
+  const summary = { ...EMPTY_SUMMARY, id: globalThis.crypto.randomUUID() }
+  return [LOWEST_KEY, HIGHEST_KEY].map((key) => ({ type: 'put', key, value: sealSummary(key, summary) }))
 }

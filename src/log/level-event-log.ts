@@ -81,7 +81,7 @@ export class LevelEventLog implements EventLog {
 
   /**
    * Puts a new log in the place of a damaged one, which is kept aside; `make` is asked for its events once no other process can
-   * append. Handles that are open go on with the new one.
+   * append. Handles that are open go on with the new one, in other processes too.
    * @returns where the old one is kept; undefined when there was none.
    * @throws HearthError LOG_BUSY, NO_SPACE, STORE_FAILED, and what `make` throws: the old log stays in place then.
    */
@@ -93,9 +93,7 @@ export class LevelEventLog implements EventLog {
     const path = await realRoot(root)
     const lock = await lockLog(path, { timeoutMs: options.lockTimeoutMs })
     try {
-      const kept = await replaceDatabase(path, { ...(await make()), stamp: options.stamp ?? newStamp })
-      KEEPERS.get(path)?.keeper.forget()
-      return kept
+      return await replaceDatabase(path, { ...(await make()), stamp: options.stamp ?? newStamp })
     } finally {
       await lock.release()
     }

@@ -42,6 +42,8 @@ export interface TableTypes {
 
 /** The state of the whole database after a batch. */
 export interface Summary {
+  /** Which log this is: one that was made anew in its place has another. Absent in those of an older hearth. */
+  readonly id?: string
   readonly head: Head
   /** The last record that stands in an archive: the records of the database begin after it. */
   readonly base: Head
@@ -108,9 +110,9 @@ export function openValue(key: string, sealed: string): unknown {
   return JSON.parse(json)
 }
 
-export function sealSummary(key: string, { head, base, sums }: Summary): string {
+export function sealSummary(key: string, { id, head, base, sums }: Summary): string {
   const version = base.position === 0 ? VERSION : VERSION_WITH_ARCHIVES
-  return sealValue(key, { version, head, base, sums })
+  return sealValue(key, { version, id, head, base, sums })
 }
 
 /**
@@ -123,7 +125,7 @@ export function openSummary(lowest: string | undefined, highest: string | undefi
   const summary = openValue(LOWEST_KEY, lowest) as Summary & { readonly version: number }
   const copy = openValue(HIGHEST_KEY, highest)
   if (JSON.stringify(copy) !== JSON.stringify(summary)) throw logCorrupt('the two copies of its head differ')
-  const { version, head, base = EMPTY_HEAD, sums } = summary
+  const { version, id, head, base = EMPTY_HEAD, sums } = summary
   if (version > VERSION_WITH_ARCHIVES) {
     const known = VERSION_WITH_ARCHIVES
     throw new HearthError('FORMAT_UNSUPPORTED', `the log has format ${version}, this hearth knows ${known}`, {
@@ -131,7 +133,7 @@ export function openSummary(lowest: string | undefined, highest: string | undefi
     })
   }
   // A table that an older hearth did not know has no sum yet, and no entries.
-  return { head, base, sums: { ...EMPTY_SUMMARY.sums, ...sums } }
+  return { ...(id !== undefined && { id }), head, base, sums: { ...EMPTY_SUMMARY.sums, ...sums } }
 }
 
 function isPlaced(table: Table): boolean {

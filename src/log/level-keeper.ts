@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Head } from './events.js'
 import { type LogLockOptions, lockLog } from './fs-log-lock.js'
 import { keepReserve } from './fs-reserve.js'
 import { JobQueue } from './job-queue.js'
 import { LevelSession } from './level-session.js'
+import type { Seen } from './level-tail.js'
 import type { Stamp } from './record.js'
 
 export interface KeeperOptions {
@@ -26,7 +26,7 @@ export class LevelKeeper {
   readonly #queue = new JobQueue<LevelSession>()
   readonly #ending = new AbortController()
   /** What this process verified last: later sessions check only what came after it. */
-  #seen: Head | undefined
+  #seen: Seen | undefined
   #pumping: Promise<void> | undefined
   #reserved = false
   #wake: () => void = () => {}
@@ -41,11 +41,6 @@ export class LevelKeeper {
     this.#wake()
     this.#pumping ??= this.#pump()
     return done
-  }
-
-  /** The log is another one from now on: what was verified says nothing about it. */
-  forget(): void {
-    this.#seen = undefined
   }
 
   /** Ends the session that is open, if any, as soon as its running job is done. Assumes that no job is waiting. */
@@ -87,14 +82,14 @@ export class LevelKeeper {
   async #work(session: LevelSession): Promise<void> {
     const end = performance.now() + MAX_SESSION_MS
     do {
-      this.#seen = session.head
+      this.#seen = session.seen
       const job = this.#queue.first()
       if (job === undefined) {
         // Nothing came, or the end did.
         if (!(await this.#linger(end))) return
       } else {
         await job.run(session)
-        this.#seen = session.head
+        this.#seen = session.seen
       }
     } while (!session.failed && performance.now() < end)
   }

@@ -21,15 +21,15 @@ import {
   tableRange,
 } from './level-format.js'
 import { readLog } from './level-read.js'
-import { checkTail, holdsRecord, readRecords, type StoredRecord } from './level-tail.js'
+import { checkTail, holdsRecord, readRecords, type Seen, type StoredRecord } from './level-tail.js'
 import { type StoredBlob, withFlushes } from './projection.js'
 import { logCorrupt, type Stamp, sealAll } from './record.js'
 
 export interface SessionOptions {
   /** Of the cache. */
   readonly root: string
-  /** The head that this process verified last; without it the whole tail is verified. */
-  readonly seen: Head | undefined
+  /** What this process verified last; without it the whole tail is verified. */
+  readonly seen: Seen | undefined
   readonly stamp: () => Stamp
 }
 
@@ -66,6 +66,11 @@ export class LevelSession implements HeldLog {
 
   get head(): Head {
     return this.#opened.summary.head
+  }
+
+  /** For the next session, which checks only what comes after it. */
+  get seen(): Seen {
+    return this.#opened.summary
   }
 
   /** After a failed append nothing may be read or written any more: the owner opens a new session. */
@@ -190,7 +195,7 @@ export class LevelSession implements HeldLog {
         return
       } catch (error) {
         await database.close()
-        this.#opened = await openVerified(this.#options.root, before.head)
+        this.#opened = await openVerified(this.#options.root, before)
         if (await holdsRecord(this.#opened.database, first)) return
         if (attempt === 2) throw error
       }
@@ -228,7 +233,7 @@ export class LevelSession implements HeldLog {
   }
 }
 
-async function openVerified(root: string, seen: Head | undefined): Promise<Opened> {
+async function openVerified(root: string, seen: Seen | undefined): Promise<Opened> {
   const database = await openDatabase(root)
   try {
     const [lowest, highest] = (await database.getMany([LOWEST_KEY, HIGHEST_KEY])) as (string | undefined)[]

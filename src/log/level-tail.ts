@@ -11,16 +11,21 @@ import { decodeRecord } from './upcast.js'
 const TAIL = 1000
 const ALL = tableRange('records')
 
+/** What was verified last, and of which log. */
+export type Seen = Pick<Summary, 'id' | 'head'>
+
 /**
- * Checks that the log ends in `head` and that its last records chain. With `seen`, the head that this process verified
- * last, only what came after it is checked: holds are many and short, and what was verified once is behind us.
+ * Checks that the log ends in `head` and that its last records chain. With `seen`, which this process verified last,
+ * only what came after it is checked: holds are many and short, and what was verified once is behind us. Unless the log was made
+ * anew since: what was seen of another one says nothing about it.
  * @throws HearthError LOG_CORRUPT for a damaged, missing or foreign record.
  */
 export async function checkTail(
   database: Database,
-  { head, base }: Pick<Summary, 'head' | 'base'>,
-  seen: Head | undefined,
+  { id, head, base }: Pick<Summary, 'id' | 'head' | 'base'>,
+  last: Seen | undefined,
 ): Promise<void> {
+  const seen = last?.id === id ? last?.head : undefined
   const news = head.position - (seen?.position ?? 0)
   if (news < 0) throw logCorrupt('its last records are lost', { position: head.position, seen: seen?.position ?? 0 })
   const limit = seen === undefined ? TAIL : Math.min(TAIL, news + 1)

@@ -3,9 +3,11 @@ import { mkdir, readdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { isHearthError } from '../../src/errors.js'
+import { acquireLock } from '../../src/lock/fs-lock.js'
 import { LevelEventLog } from '../../src/log/level-event-log.js'
+import { replaceDatabase } from '../../src/log/level-replace.js'
 import { applyAll, emptyIndex } from '../../src/log/projection.js'
-import { HEARTH_FOLDER, LOG_FOLDER } from '../../src/oci/image-layout.js'
+import { HEARTH_FOLDER, LOG_FOLDER, LOG_LOCK } from '../../src/oci/image-layout.js'
 import { eventLogContract } from '../contract/event-log.contract.js'
 import { aLogFolder, PATIENT, startLogProcess, withLevelLog } from '../support/a-level-log.js'
 import { blobCommitted, blobRemoved, readAll, referenceSet } from '../support/a-log.js'
@@ -119,6 +121,23 @@ describe('a log shared by processes', () => {
     const records = await withLevelLog(root, (log) => readAll(log.read(0)))
     assert.equal(applyAll(emptyIndex, records).blobs.size, 120)
     assert.equal(records.length, 120)
+  })
+
+  it('may be made anew by one of them: what the others have seen of the old one says nothing about it', async () => {
+    const root = await aLogFolder()
+    const log = await LevelEventLog.open(root, PATIENT)
+    await log.append([blobCommitted('a'), blobCommitted('b')], 0)
+    // Without a word to the handles of this process.
+    const lock = await acquireLock(join(root, LOG_LOCK), { timeoutMs: 10_000, busy: () => assert.fail() })
+    const stamp = () => ({ id: globalThis.crypto.randomUUID(), at: new Date().toISOString() })
+    await replaceDatabase(root, { events: [referenceSet('app:1')], brokenIndex: false, stamp })
+    await lock.release()
+    const records = await readAll(log.read(0))
+    assert.deepEqual(
+      [...records, ...(await log.append([referenceSet('app:2')], 1))].map(({ position }) => position),
+      [1, 2],
+    )
+    await log.close()
   })
 
   it('names the process that does not let go, and is free when that is killed', async () => {
