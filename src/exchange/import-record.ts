@@ -18,10 +18,7 @@ type Referrers = ReadonlyMap<OfferedImage, Digest>
 /** What the log will say of an image, whatever it is called. */
 type Description = Omit<ReferenceSet, 'type' | 'reference'>
 
-/**
- * What the log will say of each image. Reads configs.
- * @throws HearthError MANIFEST_INVALID for a config that is none.
- */
+/** What the log will say of each image. Reads configs. */
 export async function describeImages(
   plans: ReadonlyMap<OfferedImage, ImagePlan>,
   referrers: Referrers,

@@ -41,8 +41,7 @@ export interface ImportDeps {
 
 /**
  * All images of an offer, or none.
- * @throws HearthError REFERENCE_EXISTS when a name stands for another image; as nameOffered, assemble and
- *   describeImages; ABORTED.
+ * @throws HearthError REFERENCE_EXISTS when a name stands for another image; as nameOffered and assemble; ABORTED.
  */
 export async function importOffer(
   offer: Offer,

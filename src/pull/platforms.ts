@@ -57,7 +57,7 @@ function readPlatform(name: string): Platform | undefined {
  * A plain image is made for one platform, and only its config says which. When the user named platforms, that is looked
  * at before any layer is fetched.
  * @returns what had to be fetched for that.
- * @throws HearthError PLATFORM_UNKNOWN when it is another one.
+ * @throws HearthError PLATFORM_UNKNOWN when it is another one, MANIFEST_INVALID when its config cannot be read.
  */
 export async function checkPlatform(reference: Reference, plan: ImagePlan, run: ImageRun): Promise<Fetched> {
   const { wanted } = run.request
@@ -75,10 +75,20 @@ export async function checkPlatform(reference: Reference, plan: ImagePlan, run: 
   return fetched
 }
 
-/** What a plain image's config says it was made for; nothing for artifacts. */
+/**
+ * What a plain image's config says it was made for; nothing for artifacts, and nothing for a config that says so in no way
+ * that all tools understand: nobody asked for a platform, and the image is what it is without its name.
+ */
 export async function plainPlatforms(plan: ImagePlan, blobs: Pick<BlobStore, 'read'>): Promise<readonly string[]> {
   const config = plainConfig(plan)
-  return config === undefined ? [] : (await readPlatforms(config, blobs)).map(platformName)
+  if (config === undefined) return []
+  try {
+    return (await readPlatforms(config, blobs)).map(platformName)
+  } catch (error) {
+    // Not what may be wrong with the blob or the disk: those have codes of their own.
+    if (isHearthError(error, 'MANIFEST_INVALID')) return []
+    throw error
+  }
 }
 
 function plainConfig({ manifests, root }: ImagePlan): Descriptor | undefined {

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { MemoryBlobStore } from '../../src/blobs/memory-blob-store.js'
 import { isHearthError } from '../../src/errors.js'
+import { parseManifest } from '../../src/oci/manifest.js'
 import { OCI_INDEX } from '../../src/oci/media-type.js'
 import { parsePlatform } from '../../src/oci/platform.js'
-import { platformName } from '../../src/pull/plan.js'
-import { parseWanted, withKnownPlatforms } from '../../src/pull/platforms.js'
+import { planImage, platformName } from '../../src/pull/plan.js'
+import { parseWanted, plainPlatforms, withKnownPlatforms } from '../../src/pull/platforms.js'
 import { aBlob } from '../support/a-blob.js'
+import { anImage } from '../support/an-image.js'
 
 const LINUX = { platform: 'linux', arch: 'x64' }
 
@@ -75,5 +78,25 @@ describe('withKnownPlatforms', async () => {
 
   it('leaves out what another program wrote and is no platform', () => {
     assert.deepEqual(names(['', 'what?', 'linux/arm64']), ['linux/amd64', 'linux/arm64/v8'])
+  })
+})
+
+describe('plainPlatforms', async () => {
+  const { root, platforms, blobs } = await anImage()
+  const bytes = blobs.get(root.digest) ?? assert.fail()
+  const plan = planImage([{ descriptor: root, parsed: parseManifest(bytes, root.mediaType) }], 'all')
+  const config = platforms.get('linux/amd64')?.config ?? assert.fail()
+
+  it('is what the config says', async () => {
+    const store = new MemoryBlobStore()
+    store.put(store.pathOf(config.digest), blobs.get(config.digest) ?? assert.fail())
+    assert.deepEqual(await plainPlatforms(plan, store), ['linux/amd64'])
+  })
+
+  it('is not taken for unknown when the config is damaged, or gone', async () => {
+    const store = new MemoryBlobStore()
+    await assert.rejects(plainPlatforms(plan, store), { code: 'BLOB_UNKNOWN' })
+    store.put(store.pathOf(config.digest), Buffer.alloc(config.size))
+    await assert.rejects(plainPlatforms(plan, store), { code: 'DIGEST_MISMATCH' })
   })
 })

@@ -48,13 +48,6 @@ const withRoot = async (document: object, mediaType = OCI_MANIFEST) => {
   const raw = await aRawImage(document, { mediaType, of: [image] })
   return archiveOf(ociEntries({ [NAME]: raw }))
 }
-const withConfig = async (text: string) => {
-  const bytes = Buffer.from(text)
-  const digest = await digestBytes(bytes)
-  const described = { ...(config.config as Descriptor), digest, size: bytes.length }
-  const raw = await aRawImage({ ...config, config: described }, { of: [image] })
-  return archiveOf([...ociEntries({ [NAME]: raw }), [blobPath(digest), bytes]])
-}
 const withDocker = (...more: ArchiveEntry[]) => archiveOf([...dockerEntries(docker, [NAME]).slice(0, -1), ...more])
 const manifestOf = (path: string) => [
   { Config: docker.configName, RepoTags: [NAME], Layers: [path, docker.layers[1]?.[0]] },
@@ -256,9 +249,6 @@ const DOCUMENTS: readonly Case[] = [
         OCI_INDEX,
       ),
   ],
-  ['a config that is no document', 'MANIFEST_INVALID', () => withConfig('junk')],
-  ['a config that names no platform', 'MANIFEST_INVALID', () => withConfig('{"os":5}')],
-  ['a config that names two platforms', 'MANIFEST_INVALID', () => withConfig('{"os":"linux","OS":"windows"}')],
   ['a manifest that is an index as well', 'MANIFEST_INVALID', () => withRoot({ ...config, manifests: [] })],
   ['a manifest under the type of an index', 'MANIFEST_INVALID', () => withRoot(config, DOCKER_INDEX)],
   ['an index that holds itself, level after level', 'MANIFEST_TOO_LARGE', () => deepIndex()],

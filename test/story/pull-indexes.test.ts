@@ -35,6 +35,11 @@ describe('pulling an unusual', () => {
     assert.deepEqual(again.platforms, result.platforms)
     return result
   }
+  async function refused(reference: string, options: PullOptions = {}): Promise<string> {
+    const [result] = (await cache.pull(reference, options)).results
+    assert.ok(result?.ok === false, JSON.stringify(result))
+    return result.failure.code
+  }
   const serve = (collector: BlobCollector, root: Descriptor): string =>
     registry.add({ root, ...collector.collected(), platforms: new Map() }, 'app', 'v1')
 
@@ -51,6 +56,32 @@ describe('pulling an unusual', () => {
   }
   const anIndex = (manifests: readonly Descriptor[], collector: BlobCollector): Promise<Descriptor> =>
     collector.addManifest({ schemaVersion: 2, mediaType: OCI_INDEX, manifests })
+
+  describe('config', () => {
+    const CONFIGS: readonly string[] = ['', 'junk', '{"os":5}', '{"os":"linux","OS":"linux"}', '{"os":"a","os":"b"}']
+    const serveWith = async (text: string) => {
+      const collector = new BlobCollector('sha256')
+      const layer = await collector.add(Buffer.from('layer'), OCI_LAYER)
+      const config = await collector.add(Buffer.from(text), OCI_CONFIG)
+      const manifest = { schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers: [layer] }
+      return { name: serve(collector, await collector.addManifest(manifest)), layer }
+    }
+
+    for (const text of CONFIGS) {
+      it(`leaves the platform unknown: ${JSON.stringify(text)}`, async () => {
+        const { name } = await serveWith(text)
+        assert.deepEqual((await pulled(name)).platforms, [])
+        const copied = await cache.copy(name, { to: join(await tempDir(), 'other') })
+        assert.equal(copied.ok, true)
+      })
+
+      it(`is refused before the layers when a platform is asked for: ${JSON.stringify(text)}`, async () => {
+        const { name, layer } = await serveWith(text)
+        assert.equal(await refused(name, { platforms: ['linux/amd64'] }), 'MANIFEST_INVALID')
+        assert.equal(registry.blobRequests().has(layer.digest), false)
+      })
+    }
+  })
 
   describe('version of an operating system', () => {
     const macos = { os: 'darwin', architecture: 'arm64', 'os.version': 'macOS 15.7' }
