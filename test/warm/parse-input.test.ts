@@ -78,6 +78,35 @@ describe('inputs, recognised by their content', () => {
     ])
   })
 
+  it('passes over what is no image in Kubernetes resources that it does not know, and reads the rest of them', async () => {
+    const foreign = (spec: string): string => `apiVersion: example.com/v1\nkind: Pod\nspec: ${spec}\n`
+    const odd = [
+      '{ containers: [{ image: { repository: a } }, { image: "{{inputs.image}}" }, { image: "redis:7" }] }',
+      '{ containers: [{ name: a }], initContainers: [text], volumes: [{ image: { reference: [] } }, { image: text }] }',
+      '{ containers: { image: [] }, items: [{ containers: [{ image: [] }] }] }',
+    ]
+    assert.deepEqual(wantedIn(await parseText(odd.map(foreign).join('---\n'))), ['docker.io/library/redis:7'])
+    const [mapped = ''] = odd
+    for (const [header, place] of [
+      ['apiVersion: v1\nkind: Pod', '3:31'],
+      ['apiVersion: apps/v1beta2\nkind: Deployment', '3:31'],
+      ['apiVersion: v1\nkind: PodList', '3:31'],
+    ] as const) {
+      assert.equal(await placeOfError(parseText(`${header}\nspec: ${mapped}\n`)), place)
+    }
+  })
+
+  it('does not pass over what is no container in a workload of Kubernetes itself', async () => {
+    const spec = '{ containers: [{ name: a }], initContainers: [text] }'
+    assert.equal(await placeOfError(parseText(`apiVersion: batch/v1\nkind: Job\nspec: ${spec}\n`)), '3:53')
+  })
+
+  it('takes a workload within a resource that it does not know for what it is', async () => {
+    const pod = '{ apiVersion: v1, kind: Pod, spec: { containers: [{ image: [] }] } }'
+    const work = `apiVersion: work.example/v1\nkind: ManifestWork\nspec: { manifests: [${pod}] }\n`
+    assert.equal(await placeOfError(parseText(work)), '3:80')
+  })
+
   it('reads skopeo sync YAML: what it names, and what only the tag list can tell', async () => {
     const { images, queries } = await parseFixture('skopeo-sync.yml')
     assert.deepEqual(wantedIn({ images }), [
