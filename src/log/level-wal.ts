@@ -18,7 +18,9 @@ export function decodeWriteAheadLog(log: Buffer): Operation[] {
   for (const { type, data } of piecesOf(log)) {
     if (type === FULL || type === FIRST) pieces = []
     pieces.push(data)
-    if (type === FULL || type === LAST) operations.push(...decodeBatch(Buffer.concat(pieces)))
+    if (type !== FULL && type !== LAST) continue
+    // One by one: a call takes some 120,000 arguments, and a batch may be larger.
+    for (const operation of decodeBatch(Buffer.concat(pieces))) operations.push(operation)
   }
   return operations
 }

@@ -90,7 +90,7 @@ export class MemoryEventLog implements EventLog {
       append: async (events) => {
         const records = sealAll(events, this.#state.head, this.#stamp)
         this.#state = applyAll(this.#state, records)
-        this.#records.push(...records)
+        for (const record of records) this.#records.push(record)
         this.#wake()
         return records
       },

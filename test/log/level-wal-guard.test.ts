@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { writeBatch } from '../../src/log/level-batch.js'
 import { openDatabase } from '../../src/log/level-database.js'
 import { decodeWriteAheadLog } from '../../src/log/level-wal.js'
 import { readWriteAheadLogs, restoreLost } from '../../src/log/level-wal-guard.js'
@@ -18,6 +19,16 @@ describe("LevelDB's write-ahead log, read without LevelDB", () => {
     const keys = decodeWriteAheadLog(log).map(({ key }) => key)
     assert.equal(keys.filter((key) => key.startsWith('!records!')).length, records)
     assert.equal(keys.filter((key) => key.startsWith('!blobs!')).length, records)
+  })
+
+  it('holds a batch of more operations than a call takes arguments', async () => {
+    const { root, folder } = await aLogWith(1)
+    const operations = Array.from({ length: 150_000 }, (_, n) => ({ type: 'del', key: `${n}` }) as const)
+    const database = await openDatabase(root)
+    await writeBatch(database, operations)
+    await database.close()
+    const [log = assert.fail()] = await readWriteAheadLogs(folder)
+    assert.deepEqual(decodeWriteAheadLog(log).slice(-operations.length), operations)
   })
 
   it('ends where it is torn or damaged', async () => {
