@@ -1,3 +1,4 @@
+import { HearthError } from '../errors.js'
 import type { Digest } from '../oci/digest.js'
 
 /** What the file system says of a stored blob: enough to notice that it was replaced since it was verified. */
@@ -110,10 +111,15 @@ export interface Claim {
  * that a running pull has counted on. A lease ends with its process, however that ends.
  */
 export interface Leases {
-  /** Adds digests to this process's lease. */
+  /** Adds digests to this process's lease. @throws HearthError ABORTED after {@link release}. */
   lease(digests: Iterable<Digest>): Promise<void>
   /** Digests leased by living processes, this one included. Forgets the leases of dead ones. */
   leased(): Promise<ReadonlySet<Digest>>
-  /** Ends this process's lease. Idempotent. */
+  /** Ends this process's lease for good: a job that outlives its run must not begin another one. Idempotent. */
   release(): Promise<void>
+}
+
+/** For whoever comes too late. */
+export function leasesEnded(): HearthError {
+  return new HearthError('ABORTED', 'what the blobs were leased for has ended')
 }

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { type Lock, tryLock } from '../lock/fs-lock.js'
 import { type Digest, isDigest } from '../oci/digest.js'
 import { LEASES_FOLDER } from '../oci/image-layout.js'
-import type { Leases } from './blob-store.js'
+import { type Leases, leasesEnded } from './blob-store.js'
 import { guarded, guardedAsync, hasCode } from './fs-error.js'
 import { ensureFolder, PRIVATE } from './fs-folder.js'
 
@@ -22,6 +22,7 @@ export class FsLeases implements Leases {
   readonly #folder: string
   readonly #digests = new Set<Digest>()
   #own: Promise<OwnFile> | undefined
+  #isReleased = false
 
   /** @param root the cache's folder. */
   constructor(root: string) {
@@ -29,9 +30,12 @@ export class FsLeases implements Leases {
   }
 
   async lease(digests: Iterable<Digest>): Promise<void> {
+    if (this.#isReleased) throw leasesEnded()
     const added = [...new Set(digests)].filter((digest) => !this.#digests.has(digest))
     if (added.length === 0) return
     const { path } = await this.#ownFile()
+    // The file is gone then, and would be made anew without a lock.
+    if (this.#isReleased) throw leasesEnded()
     // One write: lines of two calls never mix. On a line of its own: a full disk may have cut an earlier write short.
     guarded({ step: 'write', path }, () => appendFileSync(path, `\n${added.join('\n')}\n`))
     for (const digest of added) this.#digests.add(digest)
@@ -49,6 +53,7 @@ export class FsLeases implements Leases {
   }
 
   async release(): Promise<void> {
+    this.#isReleased = true
     const own = this.#own
     this.#own = undefined
     this.#digests.clear()

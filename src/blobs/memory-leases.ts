@@ -1,11 +1,13 @@
 import type { Digest } from '../oci/digest.js'
-import type { Leases } from './blob-store.js'
+import { type Leases, leasesEnded } from './blob-store.js'
 
 /** Adapter: the leases of one process. */
 export class MemoryLeases implements Leases {
   readonly #digests = new Set<Digest>()
+  #isReleased = false
 
   async lease(digests: Iterable<Digest>): Promise<void> {
+    if (this.#isReleased) throw leasesEnded()
     for (const digest of digests) this.#digests.add(digest)
   }
 
@@ -14,6 +16,7 @@ export class MemoryLeases implements Leases {
   }
 
   async release(): Promise<void> {
+    this.#isReleased = true
     this.#digests.clear()
   }
 }

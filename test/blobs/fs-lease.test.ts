@@ -3,6 +3,7 @@ import { appendFile, mkdtemp, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, describe, it } from 'node:test'
 import { FsLeases } from '../../src/blobs/fs-lease.js'
+import { isHearthError } from '../../src/errors.js'
 import { LEASES_FOLDER } from '../../src/oci/image-layout.js'
 import { leasesContract } from '../contract/leases.contract.js'
 import { aBlob } from '../support/a-blob.js'
@@ -70,6 +71,13 @@ describe('FsLeases', () => {
     await leases.lease([theirs.digest])
     assert.deepEqual(await new FsLeases(root).leased(), new Set([mine.digest, theirs.digest]))
     await leases.release()
+  })
+
+  it('leaves no file behind when it is released while one is made', async () => {
+    const leases = new FsLeases(root)
+    const late = assert.rejects(leases.lease([mine.digest]), (error) => isHearthError(error, 'ABORTED'))
+    await Promise.all([late, leases.release()])
+    assert.deepEqual(await files(), [])
   })
 
   it('loses no lease while others look for dead ones', async () => {

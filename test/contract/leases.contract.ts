@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import type { Leases } from '../../src/blobs/blob-store.js'
+import { isHearthError } from '../../src/errors.js'
 import { aBlob } from '../support/a-blob.js'
 
 const [one, two, three] = [await aBlob('one'), await aBlob('two'), await aBlob('three')]
@@ -31,14 +32,13 @@ export function leasesContract(name: string, open: () => Promise<Leases>): void 
       await leases.release()
     })
 
-    it('ends with its release, which may come twice, and can begin again', async () => {
+    it('ends with its release, which may come twice, and for good', async () => {
       await leases.lease([one.digest])
       await leases.release()
       await leases.release()
       assert.deepEqual(await leases.leased(), new Set())
-      await leases.lease([two.digest])
-      assert.deepEqual(await leases.leased(), new Set([two.digest]))
-      await leases.release()
+      await assert.rejects(leases.lease([two.digest]), (error) => isHearthError(error, 'ABORTED'))
+      assert.deepEqual(await leases.leased(), new Set())
     })
   })
 }
