@@ -83,11 +83,12 @@ async function initDatabase(folder: string): Promise<void> {
 
 /** Names of LevelDB's write-ahead logs: when the set changes, the folder must be fsynced before an append is durable. */
 export async function writeAheadLogs(root: string): Promise<string> {
-  const names = await namesIn(join(root, LOG_FOLDER))
-  return names
-    .filter((name) => name.endsWith('.log'))
-    .sort()
-    .join()
+  return (await databaseFiles(root)).filter((name) => name.endsWith('.log')).join()
+}
+
+/** Names of all files of the database, sorted. */
+export async function databaseFiles(root: string): Promise<readonly string[]> {
+  return [...(await namesIn(join(root, LOG_FOLDER)))].sort()
 }
 
 /** A failed operation on an open database. */
