@@ -4,6 +4,7 @@ import type { BlobSource } from '../oci/blob-source.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Reference } from '../oci/reference.js'
 import type { FetchBlobValue } from '../pool/tasks.js'
+import { type MirrorFailure, withMirrorFailures } from '../registry/mirror-failures.js'
 import type { FetchDeps, FetchedBlob } from './fetch.js'
 import type { Slot } from './lane.js'
 
@@ -18,21 +19,25 @@ export interface Wanted {
 /**
  * Mirrors first, the registry last. What is wrong with one source does not matter while another one is left; one that wants
  * to be left alone, or cannot be reached, is passed over for that time.
+ * @throws HearthError the registry's own, with what its mirrors failed with, or are passed over for: see {@link withMirrorFailures}.
  */
 export async function trySources(wanted: Wanted, deps: FetchDeps): Promise<FetchedBlob> {
   const { reference, descriptor, signal } = wanted
   const sources = await deps.registry.blobSources(reference, descriptor.digest, { signal })
-  let last: unknown = new TypeError('a registry has at least one source')
+  const failures: MirrorFailure[] = []
   for (const source of sources) {
+    const elsewhere = source !== sources.at(-1)
     try {
-      const slot = await enterLane(source, { ...wanted, elsewhere: source !== sources.at(-1) }, deps)
+      const slot = await enterLane(source, { ...wanted, elsewhere }, deps)
       if (slot !== undefined) return await fetchFrom(source, { ...wanted, ...slot }, deps)
+      failures.push({ host: source.host, error: deps.pauses.whyPaused(source.host) })
     } catch (error) {
       if (!isAboutTheSource(error)) throw error
-      last = error
+      if (!elsewhere) throw withMirrorFailures(error, failures)
+      failures.push({ host: source.host, error })
     }
   }
-  throw last
+  throw new TypeError('a registry has at least one source')
 }
 
 interface InLane {

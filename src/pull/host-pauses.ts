@@ -1,4 +1,4 @@
-import { isHearthError } from '../errors.js'
+import { HearthError, isHearthError } from '../errors.js'
 import type { RetryPolicy } from '../options.js'
 import type { Lanes } from './lanes.js'
 import { retryDelayMs } from './retry.js'
@@ -14,6 +14,14 @@ export interface HostPausesDeps {
 
 /** A host that does not answer is asked again this often at least, by one request: it may be back any moment. */
 const MAX_PROBE_MS = 4000
+
+/** What a host was paused for last. */
+interface Reason {
+  readonly error: HearthError
+  /** By the clock of the lanes. What a server asked for in full, also where the pause is a shorter one. */
+  readonly untilMs: number
+  readonly givenUp: boolean
+}
 
 interface Outage {
   /** What the host had served before: one more, and the outage is over. */
@@ -32,6 +40,7 @@ interface Outage {
 export class HostPauses {
   readonly #deps: HostPausesDeps
   readonly #outages = new Map<string, Outage>()
+  readonly #reasons = new Map<string, Reason>()
 
   constructor(deps: HostPausesDeps) {
     this.#deps = deps
@@ -43,18 +52,33 @@ export class HostPauses {
    */
   note(host: string, error: unknown, elsewhere = false): void {
     if (!isHearthError(error)) return
-    const { lanes, policy } = this.#deps
+    const { lanes, now, policy } = this.#deps
     const { retryAfterMs } = error.details
     if (typeof retryAfterMs === 'number') {
       // A pause that nobody will wait for is none: the others are to hear it from the server, and to fail.
       const ms = elsewhere ? Math.min(retryAfterMs, policy.maxRetryAfterMs) : retryAfterMs
-      if (ms <= policy.maxRetryAfterMs) lanes.pause(host, { ms, reason: 'asked' })
+      if (ms > policy.maxRetryAfterMs) return
+      this.#reasons.set(host, { error, untilMs: now() + retryAfterMs, givenUp: false })
+      lanes.pause(host, { ms, reason: 'asked' })
     } else if (error.code === 'CONNECTION_FAILED' || (elsewhere && UNREACHABLE.has(error.code))) {
-      this.#noteUnreachable(host, elsewhere)
+      this.#noteUnreachable(host, error, elsewhere)
     }
   }
 
-  #noteUnreachable(host: string, elsewhere: boolean): void {
+  /**
+   * Why a host is passed over: what it failed with when it was paused, and in `retryAfterMs` how long it is to be left alone.
+   * `givenUp` where it has not been reached for so long that nobody is to wait for it.
+   */
+  whyPaused(host: string): HearthError {
+    const { lanes, now } = this.#deps
+    const reason = this.#reasons.get(host)
+    if (reason === undefined) return new HearthError('REGISTRY_UNAVAILABLE', `${host} is left alone for now`, { host })
+    const { error, untilMs, givenUp } = reason
+    const retryAfterMs = Math.ceil(Math.max(lanes.pauseLeftMs(host), untilMs - now(), 0))
+    return new HearthError(error.code, error.message, { ...error.details, retryAfterMs, givenUp }, error)
+  }
+
+  #noteUnreachable(host: string, error: HearthError, elsewhere: boolean): void {
     const { lanes, now, policy, random } = this.#deps
     // Under way when the first one failed: they tell nothing new.
     if (lanes.isPaused(host)) return
@@ -64,7 +88,9 @@ export class HostPauses {
     if (hopeless && !elsewhere) return
     outage.failures += 1
     const maxDelayMs = elsewhere ? policy.maxDelayMs : Math.min(policy.maxDelayMs, MAX_PROBE_MS)
-    lanes.pause(host, { ms: retryDelayMs({ ...policy, maxDelayMs }, outage.failures, random()), reason: 'unreachable' })
+    const ms = retryDelayMs({ ...policy, maxDelayMs }, outage.failures, random())
+    this.#reasons.set(host, { error, untilMs: now() + ms, givenUp: hopeless })
+    lanes.pause(host, { ms, reason: 'unreachable' })
   }
 
   #outageOf(host: string): Outage {

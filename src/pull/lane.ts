@@ -74,6 +74,11 @@ export class Lane {
     return this.#leftMs() > 0
   }
 
+  /** Milliseconds until somebody may enter again; 0 when it is not paused. */
+  get pauseLeftMs(): number {
+    return Math.max(0, this.#leftMs())
+  }
+
   /** Undefined only with `unlessPaused`. @throws HearthError ABORTED when the signal ends the wait. */
   enter({ errand, signal, unlessPaused = false }: Visit): Promise<Slot | undefined> {
     return new Promise((resolve, reject) => {

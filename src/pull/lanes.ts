@@ -52,6 +52,11 @@ export class Lanes {
     return this.#lanes.get(host)?.isPaused ?? false
   }
 
+  /** Milliseconds until somebody may enter again. */
+  pauseLeftMs(host: string): number {
+    return this.#lanes.get(host)?.pauseLeftMs ?? 0
+  }
+
   /** How many slots of this host were left by those who got what they came for: rises as long as it serves us. */
   served(host: string): number {
     return this.#lanes.get(host)?.served ?? 0

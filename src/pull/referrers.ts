@@ -57,7 +57,7 @@ async function find(reference: Reference, subject: Digest, { requests, signal }:
   const tagged = cosignTags(subject).map(async (tag): Promise<Found[]> => {
     const own = { registry, repository, tag }
     try {
-      const descriptor = await requests.resolve(own, signal)
+      const descriptor = await requests.resolve(own, signal, { mayBeMissing: true })
       return [{ name: formatReference(own), descriptor, subject, listed: false }]
     } catch (error) {
       if (isHearthError(error, 'MANIFEST_UNKNOWN') || isHearthError(error, 'NAME_UNKNOWN')) return []

@@ -28,11 +28,16 @@ export class Requests {
     this.#deps = deps
   }
 
-  resolve(reference: Reference, signal: AbortSignal): Promise<Descriptor> {
-    const name = formatReference(reference)
+  /** @param options.mayBeMissing as `Registry.resolve` takes it. */
+  resolve(
+    reference: Reference,
+    signal: AbortSignal,
+    { mayBeMissing = false }: { readonly mayBeMissing?: boolean } = {},
+  ): Promise<Descriptor> {
     const { registry } = this.#deps
-    const job = () => this.#politely(reference, 'name', (own) => registry.resolve(reference, { signal: own }))
-    return one(this.#resolutions.run(name, job), signal)
+    const ask = (own: AbortSignal) => registry.resolve(reference, { signal: own, mayBeMissing })
+    const job = () => this.#politely(reference, 'name', ask)
+    return one(this.#resolutions.run(`${formatReference(reference)} ${mayBeMissing}`, job), signal)
   }
 
   /** The manifest under `digest`, else under the reference's own digest or tag. */

@@ -31,14 +31,14 @@ export function retryDelayMs(policy: RetryPolicy, attempt: number, random: numbe
 
 /**
  * Pure: how long to wait before the next attempt. What a server asks for with Retry-After is kept exactly, plus jitter so
- * that a fleet does not come back in step.
+ * that a fleet does not come back in step. Where only a mirror may still give what is wanted, the mirror's word counts.
  * @throws the error itself when another attempt is not useful: not retryable, too many, or the server's pause is too long.
  */
 export function nextDelayMs(policy: RetryPolicy, attempt: number, error: unknown, random: number): number {
   if (!isHearthError(error) || !worthRetrying(error) || attempt > policy.retries) throw error
   const jitter = retryDelayMs(policy, attempt, random)
-  const { retryAfterMs } = error.details
-  if (typeof retryAfterMs !== 'number') return jitter
+  const retryAfterMs = error.details.mirrorRetryAfterMs ?? error.details.retryAfterMs
+  if (typeof retryAfterMs !== 'number' || retryAfterMs === 0) return jitter
   if (retryAfterMs <= policy.maxRetryAfterMs) return retryAfterMs + Math.min(jitter, 1000)
   const seconds = Math.ceil(retryAfterMs / 1000)
   throw new HearthError(error.code, `${error.message}; it asks to come back in ${seconds} s`, error.details, error)
@@ -75,5 +75,5 @@ const NOT_AGAIN: readonly ErrorCode[] = [
 ]
 
 function worthRetrying(error: HearthError): boolean {
-  return error.retryable && !NOT_AGAIN.includes(error.code)
+  return typeof error.details.mirrorRetryAfterMs === 'number' || (error.retryable && !NOT_AGAIN.includes(error.code))
 }

@@ -1,4 +1,4 @@
-import { isHearthError } from '../errors.js'
+import { type HearthError, isHearthError } from '../errors.js'
 import type { BlobSource } from '../oci/blob-source.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
@@ -11,6 +11,7 @@ import { fetchManifest, headManifest, type ManifestRequest } from './http-manife
 import { fetchReferrers } from './http-referrers.js'
 import { fetchTags } from './http-tags.js'
 import { HttpUploads } from './http-uploads.js'
+import { type MirrorFailure, withMirrorFailures } from './mirror-failures.js'
 import { type Endpoint, endpointsFor, type Mirror } from './mirrors.js'
 import type { CallOptions, FetchedManifest, Registry } from './registry.js'
 
@@ -44,11 +45,16 @@ export class HttpRegistry implements Registry {
     this.uploads = new HttpUploads({ transport, auth: this.#auth, now, endpointOf })
   }
 
-  resolve(reference: Reference, options: CallOptions = {}): Promise<Descriptor> {
-    return this.#atFirst(reference, async (endpoint) => {
-      const request = this.#request(endpoint, reference, { ...options, digest: reference.digest })
-      return (await headManifest(request)) ?? (await fetchManifest(request)).descriptor
-    })
+  async resolve(reference: Reference, options: Parameters<Registry['resolve']>[1] = {}): Promise<Descriptor> {
+    const { mayBeMissing = false, ...call } = options
+    return await this.#atFirst(
+      reference,
+      async (endpoint) => {
+        const request = this.#request(endpoint, reference, { ...call, digest: reference.digest })
+        return (await headManifest(request)) ?? (await fetchManifest(request)).descriptor
+      },
+      { mayBeMissing },
+    )
   }
 
   manifest(reference: Reference, options: CallOptions & { readonly digest?: Digest } = {}): Promise<FetchedManifest> {
@@ -112,16 +118,23 @@ export class HttpRegistry implements Registry {
   }
 
   /** Mirrors are there to help: whatever is wrong with one, the next is asked, and the registry's own error is the one that counts. */
-  async #atFirst<T>({ registry }: Pick<Reference, 'registry'>, ask: (endpoint: Endpoint) => Promise<T>): Promise<T> {
+  async #atFirst<T>(
+    { registry }: Pick<Reference, 'registry'>,
+    ask: (endpoint: Endpoint) => Promise<T>,
+    { mayBeMissing = false } = {},
+  ): Promise<T> {
     const endpoints = this.#endpointsFor(registry)
-    for (const endpoint of endpoints.slice(0, -1)) {
+    const failures: MirrorFailure[] = []
+    for (const endpoint of endpoints) {
       try {
         return await ask(endpoint)
       } catch (error) {
         if (!isHearthError(error) || error.code === 'ABORTED') throw error
+        if (endpoint !== endpoints.at(-1)) failures.push({ host: endpoint.host, error })
+        else throw mayBeMissing && isUnknown(error) ? error : withMirrorFailures(error, failures)
       }
     }
-    return ask(endpoints.at(-1) as Endpoint)
+    throw new TypeError('a registry has at least itself')
   }
 
   #endpointsFor(registry: string): readonly Endpoint[] {
@@ -151,4 +164,8 @@ export class HttpRegistry implements Registry {
       throw error
     }
   }
+}
+
+function isUnknown(error: HearthError): boolean {
+  return error.code === 'MANIFEST_UNKNOWN' || error.code === 'NAME_UNKNOWN'
 }

@@ -17,6 +17,7 @@ export interface CallOptions {
 /**
  * Port: the registries and their mirrors. Every failure is a HearthError whose details name `host` and `step`
  * (`resolve`, `manifest`, `token`, `blob`, `tags`, `referrers`, `upload`, `publish`), and `retryAfterMs` where the server asked for a pause.
+ * What the registry's mirrors failed with stands behind the registry's own error: see {@link withMirrorFailures}.
  * No method retries: when to try again is the coordinator's decision.
  */
 export interface Registry {
@@ -25,9 +26,11 @@ export interface Registry {
 
   /**
    * What the reference names now, without its bytes (a HEAD, or a GET where a registry has no usable HEAD).
+   * @param options.mayBeMissing the registry's own word that there is no such manifest settles it, whatever is wrong with its
+   * mirrors.
    * @throws HearthError MANIFEST_UNKNOWN, UNAUTHORIZED, DENIED, REGISTRY_UNAVAILABLE …
    */
-  resolve(reference: Reference, options?: CallOptions): Promise<Descriptor>
+  resolve(reference: Reference, options?: CallOptions & { readonly mayBeMissing?: boolean }): Promise<Descriptor>
 
   /**
    * The manifest or index under `digest`, or under the reference's own digest or tag.

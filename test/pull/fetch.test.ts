@@ -327,6 +327,20 @@ describe('fetchBlobs', () => {
     assert.deepEqual(hosts, ['mirror.test', ...layers.map(() => 'registry.test')])
   })
 
+  it('comes back to the mirror that it passed over, when nobody else has the blob', async () => {
+    use(new MirroredRegistry({ before: (request) => answer(request) }))
+    registry.add({ ...APP, registry: 'mirror.test' }, image)
+    let refused = 0
+    answer = ({ step, host }) => {
+      if (step !== 'blob') return
+      if (host === 'registry.test') throw new HearthError('UNAUTHORIZED', 'who?')
+      if (refused++ === 0) throw new HearthError('TOOMANYREQUESTS', 'busy', { retryAfterMs: 50 })
+    }
+    assert.equal((await fetch(APP, [layer])).length, 1)
+    const [retry] = progress.filter(({ type }) => type === 'blob-retry')
+    assert.ok(retry?.type === 'blob-retry' && retry.delayMs >= 50, JSON.stringify(retry))
+  })
+
   it('answers a challenge once, and fails when that was not enough', async () => {
     const refusal = () => {
       throw new HearthError('UNAUTHORIZED', 'no', { challenge: 'Bearer realm="x"' })

@@ -62,6 +62,22 @@ describe('HostPauses', () => {
     assert.deepEqual(paused(), [125, 125])
   })
 
+  it('knows why a host is passed over, and for how long', () => {
+    fail('TOOMANYREQUESTS', true, 3_600_000)
+    nowMs = 1000
+    const asked = pauses.whyPaused('a')
+    assert.deepEqual([asked.code, asked.details.retryAfterMs], ['TOOMANYREQUESTS', 3_599_000])
+    assert.equal(pauses.whyPaused('b').code, 'REGISTRY_UNAVAILABLE')
+  })
+
+  it('gives up hope for a mirror that has long been unreachable', () => {
+    fail('CONNECTION_FAILED', true)
+    assert.equal(pauses.whyPaused('a').details.givenUp, false)
+    nowMs = DEFAULTS.retry.maxDelayMs + 1
+    fail('CONNECTION_FAILED', true)
+    assert.equal(pauses.whyPaused('a').details.givenUp, true)
+  })
+
   it('never waits when nothing is to be tried again', () => {
     pauses = new HostPauses({ lanes, policy: { ...DEFAULTS.retry, retries: 0 }, random: () => 0.5, now: () => nowMs })
     fail('CONNECTION_FAILED')

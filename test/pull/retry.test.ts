@@ -36,6 +36,12 @@ describe('nextDelayMs', () => {
     )
   })
 
+  it('tries again what only a mirror may still give, when the mirror wants it', () => {
+    const asked = failure('HOST_UNKNOWN', { mirror: 'm', mirrorRetryAfterMs: 4000 })
+    assert.equal(nextDelayMs(policy, 1, asked, 0), 4000)
+    assert.equal(nextDelayMs(policy, 2, failure('BLOB_UNKNOWN', { mirror: 'm', mirrorRetryAfterMs: 0 }), 0.5), 100)
+  })
+
   const final: readonly [string, unknown][] = [
     ['what another attempt cannot change', failure('BLOB_UNKNOWN')],
     ['bytes that the worker has fetched twice already', failure('DIGEST_MISMATCH')],

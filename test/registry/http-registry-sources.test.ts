@@ -8,7 +8,7 @@ import { parseMirrors } from '../../src/registry/mirrors.js'
 import { NOBODY_LISTENS } from '../support/nobody-listens.js'
 import { aManifest, startRegistry, TokenDesk } from './support-registry.js'
 import { startServer } from './support-server.js'
-import { aTransport, fails } from './support-wire.js'
+import { aTransport, fails, failureOf } from './support-wire.js'
 
 const ME: Credential = { kind: 'basic', username: 'me', password: 'pass' }
 
@@ -61,6 +61,19 @@ describe('HttpRegistry with mirrors', async () => {
     const client = aClient([`*=${mirror.url}`])
     const error = await fails(client.resolve({ registry: origin.host, repository: 'a', tag: 'b' }), 'DENIED')
     assert.equal(error.details.host, origin.host)
+  })
+
+  it('names the mirror behind it, unless the question was whether there is such a manifest', async () => {
+    const origin = await startServer(() => ({ status: 404 }))
+    const mirror = await startServer(() => ({ status: 503 }))
+    const client = aClient([`*=${mirror.url}`])
+    const reference = { registry: origin.host, repository: 'a', tag: 'b' }
+    for (const step of ['resolve', 'manifest', 'tags'] as const) {
+      const { details } = await failureOf(client[step](reference))
+      assert.deepEqual([details.host, details.mirror, details.mirrorRetryAfterMs], [origin.host, mirror.host, 0])
+    }
+    const { details } = await fails(client.resolve(reference, { mayBeMissing: true }), 'MANIFEST_UNKNOWN')
+    assert.equal(details.mirrorRetryAfterMs, undefined)
   })
 
   it('does not go on once its caller has aborted', async () => {
