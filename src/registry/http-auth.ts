@@ -54,7 +54,8 @@ export class HttpAuth {
    */
   async offer(target: Target, signal?: AbortSignal): Promise<string | undefined> {
     const scheme = this.#schemes.get(target.endpoint.origin)
-    return scheme === undefined ? undefined : this.#authorize(target, scheme, { signal })
+    if (scheme === undefined) return undefined
+    return this.#authorize(target, { scheme, credential: await this.#find(target, signal), refused: undefined, signal })
   }
 
   /**
@@ -70,10 +71,16 @@ export class HttpAuth {
     const { scheme, scope } = this.#choose(target, parseChallenges(challenge))
     this.#schemes.set(origin, scheme)
     if (scope !== undefined) this.#scopes.set(scopeKey(target), scope)
-    const authorization = await this.#authorize(target, scheme, { refused, signal })
-    if (authorization !== undefined && authorization !== refused) return authorization
-    const why = authorization === undefined ? 'asks for credentials, and there are none' : 'refuses the credentials'
-    throw new HearthError('UNAUTHORIZED', `${target.endpoint.host} ${why}`, whereOf(target))
+    const credential = await this.#find(target, signal)
+    const authorization = await this.#authorize(target, { scheme, credential, refused, signal })
+    if (authorization === undefined) throw unusable(target, credential)
+    if (authorization !== refused) return authorization
+    throw new HearthError('UNAUTHORIZED', `${target.endpoint.host} refuses the credentials`, whereOf(target))
+  }
+
+  async #find({ endpoint, repository }: Target, signal: AbortSignal | undefined): Promise<Credential | undefined> {
+    const account = { registry: endpoint.registry, repository: repositoryAt(endpoint, repository) }
+    return this.options.credentials.find(account, signal === undefined ? {} : { signal })
   }
 
   #choose(target: Target, challenges: readonly Challenge[]): SchemeOffer {
@@ -93,19 +100,14 @@ export class HttpAuth {
     return checkRealm(url, { registry: new URL(endpoint.origin), plainHttpHosts })
   }
 
-  async #authorize(
-    target: Target,
-    scheme: Scheme,
-    { refused, signal }: { refused?: string | undefined; signal?: AbortSignal | undefined },
-  ): Promise<string | undefined> {
-    const account = { registry: target.endpoint.registry, repository: repositoryAt(target.endpoint, target.repository) }
-    const credential = await this.options.credentials.find(account, signal === undefined ? {} : { signal })
+  async #authorize(target: Target, asked: Question<Scheme>): Promise<string | undefined> {
+    const { scheme, credential, ...rest } = asked
     if (credential?.kind === 'bearer') return `Bearer ${credential.token}`
-    if (scheme.kind === 'bearer') return this.#bearer(target, { scheme, credential, refused, signal })
+    if (scheme.kind === 'bearer') return this.#bearer(target, { scheme, credential, ...rest })
     return credential?.kind === 'basic' ? basicHeader(credential) : undefined
   }
 
-  async #bearer(target: Target, asked: BearerRequest): Promise<string> {
+  async #bearer(target: Target, asked: Question<Scheme & { readonly kind: 'bearer' }>): Promise<string> {
     const { scheme, credential, refused, signal } = asked
     const { origin } = target.endpoint
     const scope = this.#scopes.get(scopeKey(target)) ?? scopeOf(target)
@@ -129,8 +131,8 @@ export class HttpAuth {
   }
 }
 
-interface BearerRequest {
-  readonly scheme: Scheme & { readonly kind: 'bearer' }
+interface Question<S extends Scheme> {
+  readonly scheme: S
   readonly credential: Credential | undefined
   readonly refused: string | undefined
   readonly signal: AbortSignal | undefined
@@ -142,6 +144,15 @@ function scopeOf({ endpoint, repository, access = 'pull' }: Target): string {
 
 function scopeKey(target: Target): string {
   return `${target.endpoint.origin} ${scopeOf(target)}`
+}
+
+/** Nothing that Basic can show: no credential, or one that only a token server takes. */
+function unusable(target: Target, credential: Credential | undefined): HearthError {
+  const { host } = target.endpoint
+  if (credential === undefined)
+    return new HearthError('UNAUTHORIZED', `${host} asks for credentials, and there are none`, whereOf(target))
+  const message = `${host} asks for a user and a password (Basic), and there is only an identity token: log in with them`
+  return new HearthError('UNAUTHORIZED', message, { ...whereOf(target), reason: 'IDENTITY_TOKEN' })
 }
 
 function whereOf({ endpoint, step }: Target): { readonly host: string; readonly step: Step } {

@@ -228,10 +228,10 @@ describe('Basic authentication', () => {
 
   it('cannot use an identity token', async () => {
     const registry = await startRegistry({ manifest: await aManifest(), guard })
-    await fails(
-      aClient({ [registry.host]: { kind: 'identity', token: 't' } }).manifest(registry.reference('a')),
-      'UNAUTHORIZED',
-    )
+    const client = aClient({ [registry.host]: { kind: 'identity', token: 't' } })
+    const { details } = await fails(client.manifest(registry.reference('a')), 'UNAUTHORIZED')
+    assert.equal(details.reason, 'IDENTITY_TOKEN')
+    assert.equal((await fails(aClient().manifest(registry.reference('a')), 'UNAUTHORIZED')).details.reason, undefined)
   })
 
   it('is passed over for Bearer where both are offered', async () => {
