@@ -21,6 +21,8 @@ export interface EvictionInput {
   readonly leased: ReadonlySet<Digest>
   /** Noted uses by name, milliseconds since 1970. That a reference was set is a use as well. */
   readonly uses: ReadonlyMap<string, number>
+  /** Milliseconds since 1970. */
+  readonly now: number
 }
 
 export interface Evictions {
@@ -49,23 +51,41 @@ export function planEvictions(input: EvictionInput, { keepBytes, usedSince }: Bu
   return { names: evicted.filter((name) => !useless.has(name)), bytes: kept.bytes }
 }
 
-/** When a reference was used last: pulled, inspected or exported, or set. Milliseconds since 1970. */
+/**
+ * When a reference was used last: pulled, inspected or exported, or set. Milliseconds since 1970. What a clock noted that was ahead
+ * may have been at any time: it counts as now.
+ */
 export function lastUseOf(
   name: string,
-  { at }: Pick<ReferenceRecord, 'at'>,
-  uses: ReadonlyMap<string, number>,
+  record: Pick<ReferenceRecord, 'at'>,
+  { uses, now }: Pick<EvictionInput, 'uses' | 'now'>,
 ): number {
-  return Math.max(uses.get(name) ?? 0, Date.parse(at) || 0)
+  return Math.min(notedUseOf(name, record, { uses, now }), now)
+}
+
+/** Names whose last use lies in the future: unless it is noted anew, it counts as now until that time has come. */
+export function usedAhead({ references, ...times }: Pick<EvictionInput, 'references' | 'uses' | 'now'>): string[] {
+  return [...references].flatMap(([name, record]) => (notedUseOf(name, record, times) > times.now ? [name] : []))
+}
+
+/** The log keeps the time at which a reference was set, even a wrong one; a noted use can be put right, and is believed then. */
+function notedUseOf(
+  name: string,
+  { at }: Pick<ReferenceRecord, 'at'>,
+  { uses, now }: Pick<EvictionInput, 'uses' | 'now'>,
+): number {
+  const [set, used] = [Date.parse(at) || 0, uses.get(name)]
+  return used !== undefined && set > now ? used : Math.max(used ?? 0, set)
 }
 
 /** In the order in which they go. */
-function candidates({ references, pins, leased, uses }: EvictionInput, before: number): string[] {
+function candidates({ references, pins, leased, ...times }: EvictionInput, before: number): string[] {
   return (
     [...references]
       // What refers to an image goes with it, and not before.
       .filter(([, { descriptor }]) => subjectOf(descriptor) === undefined)
       .filter(([name, { descriptor }]) => !pins.has(name) && !leased.has(descriptor.digest))
-      .map(([name, reference]) => ({ name, used: lastUseOf(name, reference, uses) }))
+      .map(([name, reference]) => ({ name, used: lastUseOf(name, reference, times) }))
       .filter(({ used }) => used < before)
       .sort((a, b) => a.used - b.used || (a.name < b.name ? -1 : 1))
       .map(({ name }) => name)

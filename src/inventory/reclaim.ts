@@ -6,7 +6,7 @@ import { applyAll, emptyIndex } from '../log/projection.js'
 import { sealAll } from '../log/record.js'
 import type { Digest } from '../oci/digest.js'
 import { type CommitDeps, carryOut, commitRemoval, decide, lookFor, type Wish } from './commit-removal.js'
-import { type Budget, lastUseOf, planEvictions } from './eviction.js'
+import { type Budget, type EvictionInput, lastUseOf, planEvictions, usedAhead } from './eviction.js'
 import type { RemovalView, Snapshot } from './removal-plan.js'
 import type { ReclaimReport } from './reports.js'
 import { readSnapshot, takeSnapshot } from './surroundings.js'
@@ -49,7 +49,7 @@ export async function reclaim(deps: ReclaimDeps, options: ReclaimOptions = {}): 
   const ingests = await deps.sweeps.ingests(await deps.leases.leased())
   const strays = await deps.sweeps.strays()
   const snapshot = dryRun ? await peek(deps, signal) : await takeSnapshot(deps, signal)
-  const choose = await chooser(snapshot, budget, deps)
+  const choose = await chooser(snapshot, { ...budget, dryRun }, deps)
   const wish: Wish = { choose, leftovers: true, evicts: true }
   const call = { deps, signal }
   if (dryRun) {
@@ -96,14 +96,20 @@ function peek({ log, edits, now }: ReclaimDeps, signal: AbortSignal | undefined)
  * Decides what to evict. Uses are noted without the log, so those of the chosen references are looked at once more when the log
  * is held: a pull that found its image a moment ago keeps it.
  */
-async function chooser(snapshot: Snapshot, budget: Budget, deps: ReclaimDeps): Promise<Wish['choose']> {
+async function chooser(
+  { references: known }: Snapshot,
+  { dryRun, ...budget }: Budget & { readonly dryRun: boolean },
+  deps: ReclaimDeps,
+): Promise<Wish['choose']> {
   if (budget.keepBytes === undefined && budget.usedSince === undefined) return async () => new Set()
-  const uses = new Map(await deps.uses.lastUses(snapshot.references.keys()))
+  const uses = new Map(await deps.uses.lastUses(known.keys()))
+  // Their time begins now: else they would stay until it comes.
+  if (!dryRun) await deps.uses.touch(usedAhead({ references: known, uses, now: deps.now() }))
   return async (view) => {
     const { references, pins } = view.snapshot
     const sizes = sizesIn(view)
     for (;;) {
-      const { names } = planEvictions({ ...view, references, pins, sizes, uses }, budget)
+      const { names } = planEvictions({ ...view, references, pins, sizes, uses, now: deps.now() }, budget)
       const fresh = [...(await deps.uses.lastUses(names))].filter(([name, use]) => use > (uses.get(name) ?? 0))
       if (fresh.length === 0) return new Set(names)
       for (const [name, use] of fresh) uses.set(name, use)
@@ -125,7 +131,7 @@ async function report(
   { dryRun = false, keepBytes }: ReclaimOptions,
   deps: ReclaimDeps,
 ): Promise<ReclaimReport> {
-  const uses = await deps.uses.lastUses(names)
+  const times = { uses: await deps.uses.lastUses(names), now: deps.now() }
   const ofEvicted = new Set(names.flatMap((name) => [...(view.closures.get(name)?.digests ?? [])]))
   const why = (digest: Digest) =>
     ofEvicted.has(digest) ? 'evicted' : view.snapshot.blobs.has(digest) ? 'unreferenced' : 'unknown'
@@ -134,7 +140,7 @@ async function report(
   const kept = total([...sizesIn(view)].filter(([digest]) => !gone.has(digest)).map(([key, { size }]) => [key, size]))
   return {
     dryRun,
-    evicted: names.flatMap((name) => describe(name, view, uses)),
+    evicted: names.flatMap((name) => describe(name, view, times)),
     removed: { ...removed, strays, ingests },
     removedBlobs: gone.size,
     freedBytes: total([...gone]).bytes + strays.bytes + ingests.bytes,
@@ -148,11 +154,11 @@ async function report(
 function describe(
   reference: string,
   { snapshot }: RemovalView,
-  uses: ReadonlyMap<string, number>,
+  times: Pick<EvictionInput, 'uses' | 'now'>,
 ): ReclaimReport['evicted'] {
   const record = snapshot.references.get(reference)
   if (record === undefined) return []
-  const lastUsed = new Date(lastUseOf(reference, record, uses)).toISOString()
+  const lastUsed = new Date(lastUseOf(reference, record, times)).toISOString()
   return [{ reference, digest: record.descriptor.digest, lastUsed }]
 }
 

@@ -23,6 +23,15 @@ export function usesContract(name: string, open: (now: () => number) => Promise<
       assert.deepEqual(await uses.lastUses([...NAMES, 'never used']), new Map(expected))
     })
 
+    it('corrects a use that a clock noted which was ahead', async () => {
+      let now = 1_800_000_000_000
+      const uses = await open(() => now)
+      await uses.touch(['a'])
+      now = 1_700_000_000_000
+      await uses.touch(['a'])
+      assert.deepEqual(await uses.lastUses(['a']), new Map([['a', now]]))
+    })
+
     it('forgets all but some (idempotent)', async () => {
       const uses = await open(Date.now)
       await uses.touch(['a', 'b'])

@@ -24,7 +24,9 @@ export interface StoreOptions {
 
 /** A whole cache in memory: log, blobs, leases and index.json, put together as production does. */
 export class ACache {
-  readonly log = new MemoryEventLog()
+  readonly log = new MemoryEventLog({
+    stamp: () => ({ id: globalThis.crypto.randomUUID(), at: new Date(0).toISOString() }),
+  })
   readonly blobs: BlobStore
   readonly leases: Leases = new MemoryLeases()
   readonly indexFile = new MemoryIndexFile()

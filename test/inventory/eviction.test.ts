@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type Budget, type EvictionInput, planEvictions } from '../../src/inventory/eviction.js'
+import { type Budget, type EvictionInput, planEvictions, usedAhead } from '../../src/inventory/eviction.js'
 import type { Digest } from '../../src/oci/digest.js'
 import { aDescriptorOf, aDigest } from '../support/a-log.js'
 
@@ -32,6 +32,7 @@ function given({ images, pinned = [], leased = [] }: Given): EvictionInput {
     pins: new Map(pinned.map((name) => [name, true])),
     leased: new Set(leased.map(aDigest)),
     uses: new Map(),
+    now: 10_000,
   }
 }
 
@@ -115,6 +116,25 @@ describe('a budget of time', () => {
       bytes: 152,
     })
     assert.deepEqual(evicted({ images: THREE }, { usedSince: 9000, keepBytes: 162 }), ['old'])
+  })
+})
+
+describe('a use in the future, noted by a clock that was ahead', () => {
+  const images = { old: { used: 1000, blobs: [] }, ahead: { used: 20_000, blobs: [] } }
+  const input = given({ images })
+  const noted = (used: number): EvictionInput => ({ ...input, uses: new Map([['ahead', used]]) })
+
+  it('counts as now', () => {
+    for (const at of [input, noted(30_000)]) {
+      assert.deepEqual(planEvictions(at, { usedSince: 10_000 }).names, ['old'])
+      assert.deepEqual(planEvictions(at, { usedSince: 10_001 }).names, ['old', 'ahead'])
+      assert.deepEqual(usedAhead(at), ['ahead'])
+    }
+  })
+
+  it('counts no more once a use was noted since', () => {
+    assert.deepEqual(planEvictions(noted(500), { usedSince: 2000 }).names, ['ahead', 'old'])
+    assert.deepEqual(usedAhead(noted(500)), [])
   })
 })
 

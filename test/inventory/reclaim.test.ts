@@ -4,7 +4,7 @@ import { MemoryBlobStore } from '../../src/blobs/memory-blob-store.js'
 import { NOTHING_SWEPT } from '../../src/blobs/swept.js'
 import { isHearthError } from '../../src/errors.js'
 import { MemoryUses } from '../../src/inventory/memory-uses.js'
-import { type ReclaimDeps, reclaim } from '../../src/inventory/reclaim.js'
+import { type ReclaimDeps, type ReclaimOptions, reclaim } from '../../src/inventory/reclaim.js'
 import { pendingEdits } from '../../src/materialise/materialise.js'
 import type { Digest } from '../../src/oci/digest.js'
 import { aDigest, referenceRemoved, referenceSet } from '../support/a-log.js'
@@ -13,15 +13,15 @@ import { ACache, APP, digestsIn, NOW, twoStored, WEB } from './a-cache.js'
 
 const HOUR_MS = 60 * 60 * 1000
 
-/** Uses are noted in order: each touch is a second later than the one before. References are older than any of them. */
+/** Uses are noted in order: each touch is later than the one before. References are older than any of them. */
 function collecting(cache: ACache): { deps: ReclaimDeps; touch: (...names: string[]) => Promise<void> } {
-  let used = Date.now() + HOUR_MS
+  let used = 0
   const uses = new MemoryUses(() => used)
   const sweeps = { ingests: async () => NOTHING_SWEPT, strays: async () => NOTHING_SWEPT }
   return {
     deps: { ...cache.deps, uses, sweeps, edits: (held) => pendingEdits(held, cache.indexFile) },
     touch: async (...names) => {
-      used += 1000
+      used += 1
       await uses.touch(names)
     },
   }
@@ -162,6 +162,24 @@ describe('reclaim with a budget', () => {
     let calls = 0
     await reclaim({ ...deps, uses, materialise }, { keepBytes: bytesOf(app, web) - 1 })
     assert.deepEqual(cache.references, [APP])
+  })
+
+  it('evicts in its time what a clock noted that was ahead', async () => {
+    const { cache } = await twoStored()
+    let now = NOW + HOUR_MS
+    const uses = new MemoryUses(() => now)
+    await uses.touch([APP])
+    now = NOW
+    await uses.touch([WEB])
+    const deps = { ...collecting(cache).deps, uses, now: () => now }
+    const evicted = async (options: ReclaimOptions = {}) => {
+      return (await reclaim(deps, { keepNewerMs: 100, ...options })).evicted.map(({ reference }) => reference)
+    }
+    assert.deepEqual(await evicted({ dryRun: true }), [])
+    assert.equal((await uses.lastUses([APP])).get(APP), NOW + HOUR_MS)
+    assert.deepEqual(await evicted(), [])
+    now += 101
+    assert.deepEqual(await evicted(), [APP, WEB])
   })
 
   it('evicts nothing while no blob may go', async () => {
