@@ -48,7 +48,7 @@ export interface RepairedBlobs {
  * then once more. May be killed at any point and run again.
  */
 export async function repairBlobs(work: BlobsToRepair, deps: BlobRepairDeps): Promise<RepairedBlobs> {
-  const sound = new Map(work.sound)
+  let sound = new Map(work.sound)
   const { signal } = work
   const takeAway = async (digest: Digest): Promise<void> => {
     const stat = await withdraw(digest, deps, signal)
@@ -58,6 +58,8 @@ export async function repairBlobs(work: BlobsToRepair, deps: BlobRepairDeps): Pr
   const fetched = new Set<Digest>()
   const failures = new Map<Digest, Failure>()
   for (;;) {
+    sound = await stillStored(sound, deps.blobs)
+    for (const digest of fetched) if (!sound.has(digest)) failures.set(digest, goneAgain(digest))
     const missing = (await findMissing(work, sound, deps)).filter(({ descriptor }) => !failures.has(descriptor.digest))
     if (missing.length === 0) return { sound, fetched, failures }
     for (const [digest, failure] of await deps.refetch(missing)) failures.set(digest, failure)
@@ -70,10 +72,27 @@ export async function repairBlobs(work: BlobsToRepair, deps: BlobRepairDeps): Pr
       sound.set(digest, stat)
       fetched.add(digest)
     } else {
-      // Removed again already, by someone who has the right to.
-      failures.set(digest, { code: 'BLOB_UNKNOWN', message: `${digest} is gone again`, details: { digest } })
+      failures.set(digest, goneAgain(digest))
     }
   }
+}
+
+/** Those of the blobs that are still there: what was hashed or fetched a while ago may have been removed since. */
+export async function stillStored(
+  sound: ReadonlyMap<Digest, BlobStat>,
+  blobs: Pick<BlobStore, 'stat'>,
+): Promise<Map<Digest, BlobStat>> {
+  const stored = new Map<Digest, BlobStat>()
+  for (const [digest, { size }] of sound) {
+    const stat = await blobs.stat(digest)
+    if (stat?.size === size) stored.set(digest, stat)
+  }
+  return stored
+}
+
+/** Removed again already, by someone who has the right to. */
+function goneAgain(digest: Digest): Failure {
+  return { code: 'BLOB_UNKNOWN', message: `${digest} is gone again`, details: { digest } }
 }
 
 /**

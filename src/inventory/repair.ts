@@ -2,7 +2,7 @@ import type { LooseEntry, Permissions } from '../blobs/permissions.js'
 import { type Failure, isHearthError, toFailure } from '../errors.js'
 import type { HeldLog } from '../log/event-log.js'
 import { type Digest, isDigest } from '../oci/digest.js'
-import { type BlobRepairDeps, repairBlobs } from './repair-blobs.js'
+import { type BlobRepairDeps, repairBlobs, stillStored } from './repair-blobs.js'
 import type { Repair, VerifyProblem } from './reports.js'
 import { type Survey, type SurveyDeps, type SurveyOptions, surveyCache } from './survey.js'
 
@@ -69,10 +69,11 @@ async function repairIndex({ problems }: Survey, deps: RepairDeps): Promise<void
 
 async function lookAgain(
   { hashed }: Survey,
-  sound: Survey['hashed']['sound'],
+  repaired: Survey['hashed']['sound'],
   deps: RepairDeps,
   { signal }: SurveyOptions,
 ): Promise<Survey> {
+  const sound = await stillStored(repaired, deps.blobs)
   const problems = hashed.problems.filter(({ kind, subject }) => kind === 'blob' && !sound.has(subject as Digest))
   const left = new Set(await strays(deps))
   const still = hashed.problems.filter(({ kind, subject }) => kind === 'stray' && left.has(subject))

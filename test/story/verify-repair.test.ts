@@ -27,6 +27,7 @@ import { readAll } from '../support/a-log.js'
 import { anImage, type BuiltImage } from '../support/an-image.js'
 import { soundBlobs } from '../support/cache-folder.js'
 import { hearth } from '../support/hearth.js'
+import type { Answer } from '../support/raw-answer.js'
 import { type RawRegistry, startRawRegistry } from '../support/raw-registry.js'
 import { fail } from '../support/raw-steps.js'
 import { tempDir } from '../support/temp-dir.js'
@@ -195,6 +196,24 @@ describe('hearth verify --repair', () => {
       assert.deepEqual(blobsKept?.details, { reference: lost, digest: manifest.digest })
     }
     await Promise.all([config, ...layers].map(({ digest }) => stat(pathOf(digest))))
+  })
+
+  it('fetches what goes missing meanwhile, and says so of what goes missing again', async () => {
+    const { manifest } = amd64()
+    const losing = (digest: Digest) => async (answer: Answer) => {
+      await rm(pathOf(digest))
+      return answer
+    }
+    await corrupt(manifest.digest)
+    registry.script({ kind: 'manifest', digest: manifest.digest }, losing(own()))
+    assert.deepEqual(briefly(await repair()), ['blob done', 'reference done'])
+    assert.deepEqual(requested('blob'), [own()])
+    await assertWhole()
+    await corrupt(manifest.digest)
+    registry.script({ kind: 'manifest', digest: manifest.digest }, losing(own()))
+    registry.script({ kind: 'blob', digest: own() }, losing(manifest.digest))
+    assert.deepEqual(briefly(await repair()), ['blob BLOB_UNKNOWN', 'reference BLOB_UNKNOWN'])
+    assert.deepEqual(requested('manifest'), [manifest.digest, manifest.digest])
   })
 
   it('takes a damaged blob away that nothing needs, without asking anybody', async () => {
