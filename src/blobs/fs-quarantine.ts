@@ -1,4 +1,4 @@
-import { rename, rm } from 'node:fs/promises'
+import { lstat, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Digest } from '../oci/digest.js'
 import { blobPath, digestFileName, QUARANTINE_FOLDER } from '../oci/image-layout.js'
@@ -15,6 +15,8 @@ export async function moveToQuarantine(root: string, digest: Digest): Promise<vo
   await ensureFolder(dirname(to), PRIVATE)
   const moved = await guardedAsync({ step: 'rename', path: from }, async () => {
     try {
+      // What is kept makes room only for what there is.
+      await lstat(from)
       // A rename replaces neither a folder by a file nor the other way round.
       await rm(to, { recursive: true, force: true })
       await rename(from, to)
