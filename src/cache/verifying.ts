@@ -82,10 +82,7 @@ async function repairing(parts: CacheParts, { deps, survey, options }: Repairing
   const { FsClaims } = await import('../blobs/fs-claim.js')
   const { putStrayAside } = await import('../blobs/fs-stray-quarantine.js')
   const { path, index, materialise } = parts
-  // Nobody can take edits over from what cannot be parsed: without the file, it is written again from the log.
-  if (survey.index.failure !== undefined && deps.log) await index.exclusively((file) => file.setAside())
-  // A base that is no file; one that is damaged may still say for which record it accounts.
-  if (survey.index.baseFailure !== undefined && deps.log) await index.exclusively((file) => file.setBaseAside())
+  if ((survey.index.failure ?? survey.index.baseFailure) !== undefined && deps.log) await setBrokenIndexAside(index)
   return {
     ...deps,
     log: await openMended(parts),
@@ -94,6 +91,18 @@ async function repairing(parts: CacheParts, { deps, survey, options }: Repairing
     putAside: (stray) => putStrayAside(path, stray, Date.now()),
     refetch: (missing) => refetchInto(parts, missing, options),
   }
+}
+
+/** What is broken now: blobs may have been hashed for hours since it was read, and another tool may have put it right. */
+async function setBrokenIndexAside(index: CacheParts['index']): Promise<void> {
+  const { readIndex } = await import('../inventory/verify-index.js')
+  await index.exclusively(async (file) => {
+    const { failure, baseFailure } = await readIndex(index)
+    // Nobody can take edits over from what cannot be parsed: without the file, it is written again from the log.
+    if (failure !== undefined) await file.setAside()
+    // A base that is no file; one that is damaged may still say for which record it accounts.
+    if (baseFailure !== undefined) await file.setBaseAside()
+  })
 }
 
 async function refetchInto(

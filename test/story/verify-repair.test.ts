@@ -1,5 +1,6 @@
 /** Damage of every kind to a whole cache, and what verify makes of it. */
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
 import { chmod, cp, mkdir, readdir, readFile, rm, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
@@ -22,6 +23,7 @@ import {
   MATERIALISED_FILE,
   OCI_LAYOUT_FILE,
   QUARANTINE_FOLDER,
+  REF_NAME,
 } from '../../src/oci/image-layout.js'
 import { readAll } from '../support/a-log.js'
 import { anImage, type BuiltImage } from '../support/an-image.js'
@@ -248,6 +250,22 @@ describe('hearth verify --repair', () => {
       (await readdir(join(cache, QUARANTINE_FOLDER))).filter((name) => name.startsWith(INDEX_FILE)).length,
       2,
     )
+  })
+
+  it('takes an index.json over that another tool mended while blobs were hashed', async () => {
+    const path = join(cache, INDEX_FILE)
+    const right = JSON.parse(await readFile(path, 'utf8'))
+    const theirs = { ...images[0]?.root, annotations: { [REF_NAME]: 'theirs:1' } }
+    const mended = JSON.stringify({ ...right, manifests: [...right.manifests, theirs] })
+    await writeFile(path, '{"schemaVersion":2,')
+    let isBroken = true
+    const onProgress = () => {
+      if (isBroken) writeFileSync(path, mended)
+      isBroken = false
+    }
+    assert.deepEqual(briefly(await verify({ repair: true, onProgress })), ['index done'])
+    const listed = await withCache((opened) => opened.list())
+    assert.deepEqual(listed.map(({ reference }) => reference).sort(), [...names, 'theirs:1'].sort())
   })
 
   it('names what it remembers of index.json when that is damaged, and makes it anew', async () => {
