@@ -7,7 +7,7 @@ export type IndexEntry = Pick<ReferenceSet, 'reference' | 'descriptor' | 'platfo
 }
 
 export interface Comparison {
-  /** What we last wrote to index.json. */
+  /** What they began with: what we wrote to index.json, last or before that. */
   readonly base: Iterable<IndexEntry>
   /** What stands there now. */
   readonly theirs: Iterable<IndexEntry>

@@ -1,7 +1,7 @@
 import { HearthError, isHearthError } from '../errors.js'
 import { adopt, type IndexEntry } from '../log/decide.js'
 import type { HeldLog } from '../log/event-log.js'
-import type { Head, HearthEvent } from '../log/events.js'
+import { EMPTY_HEAD, type Head, type HearthEvent } from '../log/events.js'
 import { logCorrupt } from '../log/record.js'
 import { replay } from '../log/replay.js'
 import { type IndexContent, parseIndex, parseIndexFile, renderedHead, renderIndex } from './image-index.js'
@@ -56,8 +56,32 @@ async function editsOf(
   // All edits are younger than the log: whatever the base says besides is damage.
   if (sameHead(theirs.head, log.head)) return adopt({ base: ours, theirs: theirs.entries, ours })
   checkNotAhead(log.head, written)
-  const base = (lastWritten && parseBase(lastWritten)) ?? (await baseFromLog(log, [theirs.head, written]))
-  return adopt({ base, theirs: theirs.entries, ours })
+  const base = lastWritten && parseBase(lastWritten)
+  const begun = base ? await begunWith(log, theirs, { base, written }) : await baseFromLog(log, [theirs.head, written])
+  return adopt({ base: begun, theirs: theirs.entries, ours })
+}
+
+/**
+ * What the tool began with. Most take no lock, so one that is slow writes what it made of an older index.json over a newer one: what
+ * we have set since it does not know, and has not removed. The record for which theirs accounts tells, if the log has it. If not,
+ * theirs accounts for another log, such as the one before a rebuild: then what differs from what we last wrote is taken for their
+ * change, but nothing for a removal.
+ */
+async function begunWith(
+  log: HeldLog,
+  { head, entries }: IndexContent,
+  { base, written }: { readonly base: readonly IndexEntry[]; readonly written: Head | undefined },
+): Promise<readonly IndexEntry[]> {
+  if (head === undefined || sameHead(written, head)) return base
+  try {
+    const then = await entriesAt(log, head)
+    if (then !== undefined) return then
+  } catch (error) {
+    // An archive that is gone keeps nobody from working: `verify` tells of it.
+    if (!isHearthError(error, 'LOG_CORRUPT')) throw error
+  }
+  const named = new Set(entries.map(({ reference }) => reference))
+  return base.filter(({ reference }) => named.has(reference))
 }
 
 function parseBase(lastWritten: Uint8Array): readonly IndexEntry[] | undefined {
@@ -78,11 +102,25 @@ function parseBase(lastWritten: Uint8Array): readonly IndexEntry[] | undefined {
  */
 async function baseFromLog(log: HeldLog, heads: readonly (Head | undefined)[]): Promise<readonly IndexEntry[]> {
   for (const head of heads) {
-    if (head === undefined || head.position > log.head.position) continue
-    const { state } = await replay(log.read(0), head.position)
-    if (sameHead(state.head, head)) return parseIndexFile(renderIndex(state.references, state.head))
+    const then = head && (await entriesAt(log, head))
+    if (then !== undefined) return then
   }
   return []
+}
+
+/** What the log amounted to at a record; undefined when it has another one there, or none. */
+async function entriesAt(log: HeldLog, head: Head): Promise<readonly IndexEntry[] | undefined> {
+  const { position } = head
+  if (position > log.head.position || !(await holds(log, head))) return undefined
+  const { state } = await replay(log.read(0), position)
+  return parseIndexFile(renderIndex(state.references, state.head))
+}
+
+/** Before all of a long log is read for it: any tool can write any position. */
+async function holds(log: HeldLog, head: Head): Promise<boolean> {
+  if (head.position === 0) return sameHead(head, EMPTY_HEAD)
+  for await (const recorded of log.read(head.position - 1)) return sameHead(recorded, head)
+  return false
 }
 
 function parseTheirs(current: Uint8Array, lastWritten: Uint8Array | undefined): IndexContent {

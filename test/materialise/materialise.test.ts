@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { isHearthError } from '../../src/errors.js'
 import type { Head, HearthEvent, Recorded } from '../../src/log/events.js'
@@ -6,7 +8,8 @@ import { MemoryEventLog } from '../../src/log/memory-event-log.js'
 import { parseIndex, renderIndex } from '../../src/materialise/image-index.js'
 import { materialise } from '../../src/materialise/materialise.js'
 import { MemoryIndexFile } from '../../src/materialise/memory-index-file.js'
-import { LOG_POSITION, PLATFORMS, REF_NAME } from '../../src/oci/image-layout.js'
+import { ARCHIVE_FOLDER, LOG_POSITION, PLATFORMS, REF_NAME } from '../../src/oci/image-layout.js'
+import { aLogFolder, withLevelLog } from '../support/a-level-log.js'
 import { aDescriptorOf, aDigest, readAll, referenceRemoved, referenceSet } from '../support/a-log.js'
 
 describe('materialising', () => {
@@ -121,6 +124,86 @@ describe("materialising over another tool's index.json", () => {
       await assert.rejects(cache.record(referenceSet('app:2')), (error) => isHearthError(error, 'LAYOUT_INVALID'))
       assert.equal(cache.file.bytes, bytes)
     }
+  })
+})
+
+describe('materialising over what a tool made of an older index.json', () => {
+  /** A cache in which all has changed since the tool read index.json; the log has another record for each of these changes. */
+  async function changedMeanwhile(): Promise<Cache> {
+    const cache = new Cache()
+    await cache.record(referenceSet('keep'), referenceSet('moved'), referenceSet('removed'), referenceSet('theirs'))
+    const older = cache.file.bytes
+    await cache.record(
+      referenceSet('moved', { descriptor: NEWER }),
+      referenceRemoved('removed'),
+      referenceSet('acknowledged'),
+    )
+    cache.file.bytes = older
+    return cache
+  }
+  const NEWER = aDescriptorOf('newer')
+  const digestOf = (cache: Cache, name: string) => cache.log.state.references.get(name)?.descriptor.digest
+
+  it('takes over what the tool changed, and nothing that only changed since', async () => {
+    const cache = await changedMeanwhile()
+    cache.edit((manifests) => [...manifests.filter((entry) => nameOf(entry) !== 'theirs'), named('add', 'added')])
+    await cache.record()
+    assert.deepEqual(cache.names(), ['acknowledged', 'add', 'keep', 'moved'])
+    assert.equal(digestOf(cache, 'moved'), NEWER.digest)
+    assert.equal((await cache.history()).length, 9)
+  })
+
+  it('takes an older one that was put back for no edit at all', async () => {
+    const cache = await changedMeanwhile()
+    await cache.record(referenceSet('new'))
+    assert.deepEqual(cache.names(), ['acknowledged', 'keep', 'moved', 'new', 'theirs'])
+    assert.equal(digestOf(cache, 'moved'), NEWER.digest)
+    assert.equal((await cache.history()).length, 8)
+  })
+
+  it('does so though the tool began with an empty cache', async () => {
+    const cache = new Cache()
+    await cache.record()
+    const older = cache.file.bytes
+    await cache.record(referenceSet('acknowledged'))
+    cache.file.bytes = older
+    cache.edit(() => [named('add', 'added')])
+    await cache.record()
+    assert.deepEqual(cache.names(), ['acknowledged', 'add'])
+  })
+
+  it('finds the record in an archive, and takes no reference for removed when that is gone', async () => {
+    const root = await aLogFolder()
+    const file = new MemoryIndexFile()
+    await withLevelLog(root, async (log) => {
+      const record = (...events: readonly HearthEvent[]) =>
+        log.hold(async (held) => {
+          await held.append(events)
+          await materialise(held, file)
+          return [...(await held.references()).keys()]
+        })
+      await record(referenceSet('keep'), referenceSet('theirs'))
+      const older = new TextDecoder().decode(file.bytes)
+      await record(referenceSet('acknowledged'))
+      await log.compact(0)
+      const { manifests, ...rest } = JSON.parse(older) as { manifests: readonly Manifest[] }
+      const entries = manifests.filter((entry) => nameOf(entry) !== 'theirs')
+      file.bytes = new TextEncoder().encode(JSON.stringify({ ...rest, manifests: entries }))
+      assert.deepEqual(await record(), ['acknowledged', 'keep'])
+      await rm(join(root, ARCHIVE_FOLDER), { recursive: true })
+      file.bytes = new TextEncoder().encode(JSON.stringify({ ...rest, manifests: [named('add', 'added')] }))
+      assert.deepEqual(await record(), ['acknowledged', 'add', 'keep'])
+    })
+  })
+
+  it('takes no reference for removed when the log does not have the record for which it accounts', async () => {
+    const cache = await changedMeanwhile()
+    cache.edit((manifests) => [...manifests.filter((entry) => nameOf(entry) === 'keep'), named('add', 'added')])
+    const text = new TextDecoder().decode(cache.file.bytes)
+    cache.file.bytes = new TextEncoder().encode(text.replace(/(log.head": ?")../, '$1zz'))
+    await cache.record(referenceSet('keep', { descriptor: NEWER }))
+    assert.deepEqual(cache.names(), ['acknowledged', 'add', 'keep', 'moved', 'theirs'])
+    assert.equal(digestOf(cache, 'keep'), NEWER.digest)
   })
 })
 
