@@ -1,8 +1,9 @@
 import type * as undici from 'undici'
 import type { TransportOptions } from '../transport.js'
 import { listsHost } from './host-list.js'
-import { type ConnectSettings, foreignSettings } from './http-connect.js'
+import { type Connector, type ConnectSettings, foreignSettings } from './http-connect.js'
 import { Pool, ProxyAgent } from './http-undici.js'
+import { proxyError, proxyRefusal } from './network-error.js'
 import { proxyFor } from './no-proxy.js'
 
 /** undici's types leave out what every dispatcher has. */
@@ -48,11 +49,30 @@ export class ProxyAgents {
       // Many proxies allow CONNECT to port 443 alone: plain requests go the plain way.
       proxyTunnel: false,
       // Without this the plain way would have undici's own limits instead of ours.
-      factory: (origin, given) =>
-        new Pool(origin, { ...limits, connect: (given as undici.Pool.Options).connect ?? {} }),
+      factory: (origin, given) => {
+        // Of the plain way, the origin is the proxy itself.
+        const judge = String(origin) === proxy.href ? proxyError : proxyRefusal
+        return new Pool(origin, { ...limits, connect: blaming(proxy, connectorIn(given), judge) })
+      },
+      clientFactory: (origin, given) => new Pool(origin, { connect: blaming(proxy, connectorIn(given), proxyError) }),
       proxyTls: { timeout, ...(proxyContext && { secureContext: proxyContext }) },
       requestTls: { timeout, rejectUnauthorized, ...(secureContext && { secureContext }) },
     } as undici.ProxyAgent.Options)
     return agent as LivingProxyAgent
   }
+}
+
+/** undici's own connector to a proxy, or through it. */
+function connectorIn(given: object): Connector {
+  return (given as { readonly connect: Connector }).connect
+}
+
+/** A connector whose errors say which proxy they are about: otherwise they would look like the registry's. */
+function blaming({ hostname, port, protocol }: URL, connect: Connector, judge: typeof proxyError): Connector {
+  const host = `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`
+  return (target, callback) =>
+    connect(target, (...[error, socket]) => {
+      if (error === null) callback(null, socket)
+      else callback(judge(error, host) as Error, null)
+    })
 }

@@ -19,8 +19,6 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   ESERVFAIL: 'CONNECTION_FAILED',
   EMFILE: 'CONNECTION_FAILED',
   ENFILE: 'CONNECTION_FAILED',
-  // A proxy's answer to CONNECT other than 200.
-  UND_ERR_ABORTED: 'CONNECTION_FAILED',
   ENOTFOUND: 'HOST_UNKNOWN',
   ECONNRESET: 'CONNECTION_LOST',
   ECONNABORTED: 'CONNECTION_LOST',
@@ -63,8 +61,7 @@ export function networkError(error: unknown, where: Where, signal?: AbortSignal)
   const chain = chainOf(error)
   const ours = chain.find((link) => isHearthError(link))
   if (isHearthError(ours)) return new HearthError(ours.code, ours.message, { ...where, ...ours.details }, ours.cause)
-  // A proxy that refuses CONNECT comes as an AbortError too, told apart by its code.
-  const abortLike = error instanceof Error && error.name === 'AbortError' && codeOf(error) !== 'UND_ERR_ABORTED'
+  const abortLike = error instanceof Error && error.name === 'AbortError'
   const aborted = signal?.aborted === true || abortLike
   const named = aborted ? undefined : chain.find((link) => translate(link) !== undefined)
   const native = codeOf(named)
@@ -72,6 +69,26 @@ export function networkError(error: unknown, where: Where, signal?: AbortSignal)
   const message = `${where.host}: ${where.step} ${aborted ? 'was aborted' : `failed${hintFor(code, native)}`}`
   const details = { ...where, ...(native !== undefined && { reason: native }) }
   return new HearthError(code, message, details, harmless(error))
+}
+
+/**
+ * What went wrong between us and a proxy: the registry, which {@link networkError} blames for all else, was not reached.
+ * @param proxy its host and port, and nothing else of its URL.
+ */
+export function proxyError(error: unknown, proxy: string): unknown {
+  const named = chainOf(error).find((link) => translate(link) !== undefined)
+  const [code, reason] = [translate(named), codeOf(named)]
+  if (code === undefined || reason === undefined || code === 'ABORTED') return error
+  const hint = hintFor(code, reason, 'if it is a plain one, begin its URL with http://')
+  return new HearthError(code, `the proxy ${proxy} cannot be reached${hint}`, { proxy, reason }, harmless(error))
+}
+
+/** As {@link proxyError}, for a proxy's answer to CONNECT other than 200: undici makes one of its AbortErrors of it. */
+export function proxyRefusal(error: unknown, proxy: string): unknown {
+  if (codeOf(error) !== 'UND_ERR_ABORTED') return error
+  const [, reason = 'refused'] = /\((\d{3})\)/.exec((error as Error).message) ?? []
+  const message = `the proxy ${proxy} does not connect to it (${reason})`
+  return new HearthError('CONNECTION_FAILED', message, { proxy, reason }, harmless(error))
 }
 
 function translate(error: unknown): ErrorCode | undefined {
@@ -90,10 +107,14 @@ function isParserError(error: unknown): boolean {
   return error instanceof Error && error.name === 'HTTPParserError'
 }
 
-function hintFor(code: ErrorCode, native: string | undefined): string {
+function hintFor(
+  code: ErrorCode,
+  native: string | undefined,
+  plain = 'if it is meant to be plain HTTP, say so with --plain-http',
+): string {
   const reason = native === undefined ? '' : ` (${native})`
   if (native === 'ERR_SSL_WRONG_VERSION_NUMBER' || native === 'ERR_SSL_PACKET_LENGTH_TOO_LONG' || native === 'EPROTO') {
-    return `${reason}: the server may not speak TLS; if it is meant to be plain HTTP, say so with --plain-http`
+    return `${reason}: the server may not speak TLS; ${plain}`
   }
   if (code === 'TLS_FAILED')
     return `${reason}: if the server has a certificate authority of its own, name it with --ca-file`

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect as netConnect, type Socket } from 'node:net'
@@ -16,7 +17,7 @@ import {
   OTHER_HOST_CERTIFICATE,
 } from '../support/loopback-certificate.js'
 import { startServer, type TestServer } from './support-server.js'
-import { aTransport, fails, transportOptions, WHERE } from './support-wire.js'
+import { aTransport, everythingIn, fails, transportOptions, WHERE } from './support-wire.js'
 
 const CLIENT = new URL('../../../test/fixtures/client/', import.meta.url)
 const clientCertificate = {
@@ -234,14 +235,46 @@ describe('a transport with a proxy', () => {
     assert.equal(proxy.asked.length, 0)
   })
 
-  it('fails when the proxy refuses', async () => {
+  it('names the proxy that refuses, without its password', async () => {
     const proxy = await startProxy(() => 0)
-    await fails(
-      ask('https://refused.example/', aTransport({ proxy: { https: `http://127.0.0.1:${proxy.port}` } })),
-      'CONNECTION_FAILED',
-    )
+    const https = `http://user:canary@127.0.0.1:${proxy.port}`
+    const error = await fails(ask('https://refused.example/', aTransport({ proxy: { https } })), 'CONNECTION_FAILED')
+    assert.deepEqual(error.details, { ...WHERE, proxy: `127.0.0.1:${proxy.port}`, reason: '403' })
+    assert.doesNotMatch(everythingIn(error), /canary|user:/)
+  })
+
+  for (const [scheme, target] of [
+    ['http', 'https://registry.example/'],
+    ['https', 'https://registry.example/'],
+    ['http', 'http://registry.example/'],
+  ] as const) {
+    it(`names the proxy that is gone, without its password: ${scheme} for ${target}`, async () => {
+      const host = `localhost:${await aClosedPort()}`
+      const url = `${scheme}://user:canary@${host}`
+      const transport = aTransport({ proxy: { http: url, https: url }, plainHttpHosts: ['*'] })
+      const error = await fails(ask(target, transport), 'CONNECTION_FAILED')
+      assert.deepEqual(error.details, { ...WHERE, proxy: host, reason: 'ECONNREFUSED' })
+      assert.ok(error.message.includes(host), error.message)
+      assert.doesNotMatch(everythingIn(error), /canary|user:/)
+    })
+  }
+
+  it('names a proxy whose certificate is not trusted', async () => {
+    const proxy = await startServer(() => ({ body: 'ok' }), { cert: OTHER_HOST_CERTIFICATE, key: LOOPBACK_KEY })
+    const host = `localhost:${proxy.port}`
+    const transport = aTransport({ proxy: { https: `https://${host}` } })
+    assert.equal((await fails(ask('https://registry.example/', transport), 'TLS_FAILED')).details.proxy, host)
   })
 })
+
+/** One that nobody listens on any more. */
+async function aClosedPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  return port
+}
 
 function listen(server: Server): Promise<number> {
   after(() => {

@@ -12,7 +12,6 @@ describe('networkError', () => {
     ['EHOSTUNREACH', 'CONNECTION_FAILED'],
     ['EAI_AGAIN', 'CONNECTION_FAILED'],
     ['EMFILE', 'CONNECTION_FAILED'],
-    ['UND_ERR_ABORTED', 'CONNECTION_FAILED'],
     ['ENOTFOUND', 'HOST_UNKNOWN'],
     ['ECONNRESET', 'CONNECTION_LOST'],
     ['EPIPE', 'CONNECTION_LOST'],
@@ -73,13 +72,6 @@ describe('networkError', () => {
     assert.equal(networkError(new DOMException('x', 'AbortError'), WHERE).code, 'ABORTED')
     assert.equal(networkError(coded('ECONNRESET'), WHERE, AbortSignal.abort()).code, 'ABORTED')
     assert.equal(networkError(coded('ECONNRESET'), WHERE, new AbortController().signal).code, 'CONNECTION_LOST')
-  })
-
-  it('tells a proxy that refuses from a caller who aborts', () => {
-    assert.equal(
-      networkError(coded('UND_ERR_ABORTED', 'Proxy response (403)', 'AbortError'), WHERE).code,
-      'CONNECTION_FAILED',
-    )
   })
 
   it('keeps an error of ours, and adds where it happened', () => {
