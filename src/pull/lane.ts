@@ -100,6 +100,15 @@ export class Lane {
     })
   }
 
+  /**
+   * Without waiting, for a small request whose turn it already is in another lane. It takes no slot from anybody; but undefined
+   * while this lane is paused, and while it opens again after a pause and all that is open is taken.
+   */
+  visit(): Slot | undefined {
+    const isFull = this.#open < this.#width && this.#insideSincePause >= this.#open
+    return this.isPaused || isFull ? undefined : this.#slot()
+  }
+
   /** @returns whether it is longer than what was left of an earlier one. */
   pause({ ms }: Pause): boolean {
     // Kept in full, and a little more: a fleet that was told the same time must not come back in step.
@@ -133,18 +142,22 @@ export class Lane {
     }
   }
 
-  #slot(errand: Errand): Slot {
-    this.#inside += 1
-    this.#insideSincePause += 1
+  /** A visitor has no errand. */
+  #slot(errand?: Errand): Slot {
+    const counts = errand !== undefined || this.#open < this.#width
+    if (errand !== undefined) this.#inside += 1
+    if (counts) this.#insideSincePause += 1
     const pauses = this.#pauses
     let inside = true
     return {
       leave: (outcome) => {
         if (!inside) return
         inside = false
-        this.#inside -= 1
-        if (pauses === this.#pauses) this.#insideSincePause -= 1
-        this.#order.left(errand)
+        if (errand !== undefined) {
+          this.#inside -= 1
+          this.#order.left(errand)
+        }
+        if (counts && pauses === this.#pauses) this.#insideSincePause -= 1
         if (outcome === 'served') this.#served += 1
         // What was under way when the pause began says nothing about afterwards.
         if (!this.isPaused) this.#open = Math.min(this.#width, this.#open + 1)

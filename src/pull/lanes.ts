@@ -43,6 +43,14 @@ export class Lanes {
     return this.#lane(host).enter({ errand, signal, unlessPaused: true })
   }
 
+  /**
+   * For a small request that holds a slot of another lane, and so must not wait for a second one: undefined when the host is to
+   * be left alone.
+   */
+  visit(host: string): Slot | undefined {
+    return this.#lane(host).visit()
+  }
+
   /** Nobody enters this lane for a while. A shorter pause never ends a longer one. */
   pause(host: string, pause: Pause): void {
     if (this.#lane(host).pause(pause)) this.#options.onPause?.(host, pause)

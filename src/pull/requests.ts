@@ -3,8 +3,9 @@ import { toFailure } from '../errors.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
 import { formatReference, type Reference, repositoryName } from '../oci/reference.js'
-import type { FetchedManifest, RegistryReader } from '../registry/registry.js'
+import type { AtMirror, CallOptions, FetchedManifest, RegistryReader } from '../registry/registry.js'
 import { collect } from './abortable.js'
+import { passingOver } from './at-mirror.js'
 import { type PolitelyDeps, politely, type Turn } from './politely.js'
 import type { OnProgress } from './progress.js'
 import { SingleFlight } from './single-flight.js'
@@ -21,11 +22,13 @@ export type AskedManifest = FetchedManifest & { readonly received: number }
 /** The small requests of a run: each in its host's lane, retried while that is useful, and asked once for all who want it. */
 export class Requests {
   readonly #deps: RequestsDeps
+  readonly #atMirror: AtMirror
   readonly #manifests = new SingleFlight<FetchedManifest>()
   readonly #resolutions = new SingleFlight<Descriptor>()
 
   constructor(deps: RequestsDeps) {
     this.#deps = deps
+    this.#atMirror = passingOver(deps)
   }
 
   /** @param options.mayBeMissing as `Registry.resolve` takes it. */
@@ -35,7 +38,7 @@ export class Requests {
     { mayBeMissing = false }: { readonly mayBeMissing?: boolean } = {},
   ): Promise<Descriptor> {
     const { registry } = this.#deps
-    const ask = (own: AbortSignal) => registry.resolve(reference, { signal: own, mayBeMissing })
+    const ask = (own: CallOptions) => registry.resolve(reference, { ...own, mayBeMissing })
     const job = () => this.#politely(reference, 'name', ask)
     return one(this.#resolutions.run(`${formatReference(reference)} ${mayBeMissing}`, job), signal)
   }
@@ -48,7 +51,7 @@ export class Requests {
     const shared = this.#manifests.run(key, () => {
       joined = false
       return this.#politely(reference, digest === undefined ? 'name' : 'manifest', (own) =>
-        registry.manifest(reference, { signal: own, ...(digest !== undefined && { digest }) }),
+        registry.manifest(reference, { ...own, ...(digest !== undefined && { digest }) }),
       )
     })
     const fetched = await one(shared, signal)
@@ -59,7 +62,7 @@ export class Requests {
   tags(reference: Reference, signal: AbortSignal): Promise<readonly string[]> {
     const { registry } = this.#deps
     return one(
-      this.#politely(reference, 'name', (own) => registry.tags(reference, { signal: own })),
+      this.#politely(reference, 'name', (own) => registry.tags(reference, own)),
       signal,
     )
   }
@@ -68,12 +71,13 @@ export class Requests {
   referrers(reference: Reference, digest: Digest, signal: AbortSignal): Promise<readonly Descriptor[]> {
     const { registry } = this.#deps
     return one(
-      this.#politely(reference, 'manifest', (own) => registry.referrers(reference, digest, { signal: own })),
+      this.#politely(reference, 'manifest', (own) => registry.referrers(reference, digest, own)),
       signal,
     )
   }
 
-  #politely<T>(reference: Reference, errand: Errand, ask: (signal: AbortSignal) => Promise<T>): Observable<T> {
+  #politely<T>(reference: Reference, errand: Errand, call: (own: CallOptions) => Promise<T>): Observable<T> {
+    const ask = (signal: AbortSignal) => call({ signal, atMirror: this.#atMirror })
     const onRetry: Turn['onRetry'] = ({ attempt, delayMs, error }) => {
       const image = formatReference(reference)
       this.#deps.onProgress({ type: 'request-retry', image, attempt, delayMs, failure: toFailure(error) })

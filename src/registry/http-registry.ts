@@ -1,8 +1,9 @@
-import { type HearthError, isHearthError } from '../errors.js'
+import { isHearthError } from '../errors.js'
 import type { BlobSource } from '../oci/blob-source.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
 import type { Reference } from '../oci/reference.js'
+import { askInOrder } from './ask-in-order.js'
 import type { Credentials } from './credentials.js'
 import { contentUrl, repositoryOf } from './endpoint-url.js'
 import { HttpAuth } from './http-auth.js'
@@ -11,7 +12,6 @@ import { fetchManifest, headManifest, type ManifestRequest } from './http-manife
 import { fetchReferrers } from './http-referrers.js'
 import { fetchTags } from './http-tags.js'
 import { HttpUploads } from './http-uploads.js'
-import { type MirrorFailure, withMirrorFailures } from './mirror-failures.js'
 import { type Endpoint, endpointsFor, type Mirror } from './mirrors.js'
 import type { CallOptions, FetchedManifest, Registry } from './registry.js'
 
@@ -46,41 +46,43 @@ export class HttpRegistry implements Registry {
   }
 
   async resolve(reference: Reference, options: Parameters<Registry['resolve']>[1] = {}): Promise<Descriptor> {
-    const { mayBeMissing = false, ...call } = options
-    return await this.#atFirst(
-      reference,
-      async (endpoint) => {
-        const request = this.#request(endpoint, reference, { ...call, digest: reference.digest })
-        return (await headManifest(request)) ?? (await fetchManifest(request)).descriptor
-      },
-      { mayBeMissing },
-    )
+    const ask = async (endpoint: Endpoint) => {
+      const request = this.#request(endpoint, reference, { ...options, digest: reference.digest })
+      return (await headManifest(request)) ?? (await fetchManifest(request)).descriptor
+    }
+    return await askInOrder(this.#endpointsFor(reference.registry), ask, options)
   }
 
-  manifest(reference: Reference, options: CallOptions & { readonly digest?: Digest } = {}): Promise<FetchedManifest> {
+  async manifest(
+    reference: Reference,
+    options: CallOptions & { readonly digest?: Digest } = {},
+  ): Promise<FetchedManifest> {
     const digest = options.digest ?? reference.digest
-    return this.#atFirst(reference, (endpoint) =>
-      fetchManifest(this.#request(endpoint, reference, { ...options, digest })),
-    )
+    const ask = (endpoint: Endpoint) => fetchManifest(this.#request(endpoint, reference, { ...options, digest }))
+    return await askInOrder(this.#endpointsFor(reference.registry), ask, options)
   }
 
-  tags(
-    reference: Pick<Reference, 'registry' | 'repository'>,
-    { signal }: CallOptions = {},
+  async tags(
+    { registry, repository }: Pick<Reference, 'registry' | 'repository'>,
+    options: CallOptions = {},
   ): Promise<readonly string[]> {
-    const { repository } = reference
-    const context = { transport: this.#transport, auth: this.#auth, now: this.#now, ...(signal && { signal }) }
-    return this.#atFirst(reference, (endpoint) => fetchTags({ ...context, endpoint, repository }))
+    const ask = (endpoint: Endpoint) => fetchTags({ ...this.#context(options), endpoint, repository })
+    return await askInOrder(this.#endpointsFor(registry), ask, options)
   }
 
-  referrers(
-    reference: Pick<Reference, 'registry' | 'repository'>,
+  async referrers(
+    { registry, repository }: Pick<Reference, 'registry' | 'repository'>,
     digest: Digest,
-    { artifactType, signal }: CallOptions & { readonly artifactType?: string } = {},
+    { artifactType, ...options }: CallOptions & { readonly artifactType?: string } = {},
   ): Promise<readonly Descriptor[]> {
-    const context = { transport: this.#transport, auth: this.#auth, now: this.#now, ...(signal && { signal }) }
-    const wanted = { repository: reference.repository, digest, ...(artifactType !== undefined && { artifactType }) }
-    return this.#atFirst(reference, (endpoint) => fetchReferrers({ ...context, endpoint, ...wanted }))
+    const wanted = {
+      ...this.#context(options),
+      repository,
+      digest,
+      ...(artifactType !== undefined && { artifactType }),
+    }
+    const ask = (endpoint: Endpoint) => fetchReferrers({ ...wanted, endpoint })
+    return await askInOrder(this.#endpointsFor(registry), ask, options)
   }
 
   async blobSources(
@@ -117,26 +119,6 @@ export class HttpRegistry implements Registry {
     return this.#transport.close()
   }
 
-  /** Mirrors are there to help: whatever is wrong with one, the next is asked, and the registry's own error is the one that counts. */
-  async #atFirst<T>(
-    { registry }: Pick<Reference, 'registry'>,
-    ask: (endpoint: Endpoint) => Promise<T>,
-    { mayBeMissing = false } = {},
-  ): Promise<T> {
-    const endpoints = this.#endpointsFor(registry)
-    const failures: MirrorFailure[] = []
-    for (const endpoint of endpoints) {
-      try {
-        return await ask(endpoint)
-      } catch (error) {
-        if (!isHearthError(error) || error.code === 'ABORTED') throw error
-        if (endpoint !== endpoints.at(-1)) failures.push({ host: endpoint.host, error })
-        else throw mayBeMissing && isUnknown(error) ? error : withMirrorFailures(error, failures)
-      }
-    }
-    throw new TypeError('a registry has at least itself')
-  }
-
   #endpointsFor(registry: string): readonly Endpoint[] {
     const endpoints = endpointsFor(registry, this.#mirrors, this.#transport.options)
     for (const endpoint of endpoints) this.#endpoints.set(endpoint.origin, endpoint)
@@ -146,13 +128,16 @@ export class HttpRegistry implements Registry {
   #request(
     endpoint: Endpoint,
     reference: Reference,
-    { digest, signal }: CallOptions & { readonly digest: Digest | undefined },
+    { digest, ...options }: CallOptions & { readonly digest: Digest | undefined },
   ): ManifestRequest {
     const { repository, tag } = reference
-    const context = { transport: this.#transport, auth: this.#auth, now: this.#now }
     const name = digest ?? tag
     if (name === undefined) throw new TypeError('a reference has a tag or a digest')
-    return { ...context, endpoint, repository, name, ...(digest && { digest }), ...(signal && { signal }) }
+    return { ...this.#context(options), endpoint, repository, name, ...(digest && { digest }) }
+  }
+
+  #context({ signal }: CallOptions): Pick<ManifestRequest, 'transport' | 'auth' | 'now' | 'signal'> {
+    return { transport: this.#transport, auth: this.#auth, now: this.#now, ...(signal && { signal }) }
   }
 
   /** A source without an Authorization is still a source: the answer to its 401 says what is wrong. */
@@ -164,8 +149,4 @@ export class HttpRegistry implements Registry {
       throw error
     }
   }
-}
-
-function isUnknown(error: HearthError): boolean {
-  return error.code === 'MANIFEST_UNKNOWN' || error.code === 'NAME_UNKNOWN'
 }

@@ -12,7 +12,15 @@ export interface FetchedManifest {
 
 export interface CallOptions {
   readonly signal?: AbortSignal
+  /** Default: ask it. */
+  readonly atMirror?: AtMirror
 }
+
+/**
+ * Goes around each question to a mirror, so that its host gets a rest when it needs one: asks, or throws why not. Not for blobs:
+ * of these the caller knows every source.
+ */
+export type AtMirror = <T>(host: string, ask: () => Promise<T>) => Promise<T>
 
 /**
  * Port: the registries and their mirrors. Every failure is a HearthError whose details name `host` and `step`

@@ -197,6 +197,22 @@ describe('Lanes', () => {
     assert.ok(await lanes.enterUnlessPaused('b', { bytes: 1 }, never))
   })
 
+  it('lets visitors in beside all others, but none into a pause, and after it as many as are let in at all', async () => {
+    const scheduler = new VirtualTimeScheduler()
+    const lanes = new Lanes(2, { scheduler, random: () => 0 })
+    for (let times = 0; times < 2; times++) await lanes.enter('a', { bytes: 1 }, never)
+    for (let times = 0; times < 3; times++) assert.ok(lanes.visit('a'))
+    lanes.pause('a', asked(1000))
+    assert.equal(lanes.visit('a'), undefined)
+    scheduler.schedule(() => undefined, 1000)
+    scheduler.flush()
+    const first = lanes.visit('a')
+    assert.equal(lanes.visit('a'), undefined)
+    first?.leave('served')
+    assert.equal(lanes.served('a'), 1)
+    for (let times = 0; times < 3; times++) assert.ok(lanes.visit('a'))
+  })
+
   it('lets large blobs have every slot as soon as no more requests are expected', async () => {
     const lanes = new Lanes(4)
     const planned = [lanes.expect('a'), lanes.expect('a')]

@@ -33,6 +33,34 @@ async function pullOne(cache: TestPull, name: string) {
   return result
 }
 
+describe('a pull beside a mirror that is of no use', { concurrency: 4 }, () => {
+  it('asks it for one manifest, and not again while it wants to be left alone', () =>
+    withMirror(
+      async ({ mirror, registry, cache }) => {
+        const names = ['1', '2', '3', '4'].map((tag) => registry.add(IMAGE, 'app', tag))
+        mirror.alwaysRefuse({}, steps.tooManyRequests(60))
+        const { results } = await cache.pull(names)
+        assert.ok(results.every(({ ok }) => ok))
+        assert.equal(mirror.requests.length, 1)
+        assert.ok(cache.progress.some((event) => event.type === 'host-paused' && event.host === mirror.host))
+      },
+      { jobs: 1 },
+    ))
+
+  it('asks the registry for everything else at once', () =>
+    withMirror(
+      async ({ mirror, registry, cache }) => {
+        const names = ['1', '2', '3', '4'].map((tag) => registry.add(IMAGE, `app-${tag}`, tag))
+        mirror.always({}, steps.delayed(new Promise(() => undefined)))
+        const { results } = await cache.pull(names)
+        assert.ok(results.every(({ ok }) => ok))
+        assert.equal(mirror.requests.length, 1)
+      },
+      // A random part of it: less than the test takes once in a million times.
+      { jobs: 1, retry: { minDelayMs: 1e9, maxDelayMs: 1e9 } },
+    ))
+})
+
 describe('a pull through a mirror, of what the registry itself does not give', { concurrency: 4 }, () => {
   const troubles = {
     'a 503': steps.fail(503, 'UNAVAILABLE'),
