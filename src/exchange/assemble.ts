@@ -1,6 +1,6 @@
 import type { BlobStore } from '../blobs/blob-store.js'
 import { fromFailure, HearthError } from '../errors.js'
-import { type ReadContent, walkImage } from '../inventory/closure.js'
+import { isLeaf, isListedBlob, isPartOfBundle, type ReadContent, walkImage } from '../inventory/closure.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
 import { type ImagePlan, leavesOf, type PlannedManifest, planImage } from '../pull/plan.js'
@@ -21,9 +21,16 @@ export interface AssembleDeps {
  */
 export async function assemble({ root }: OfferedImage, offer: Offer, deps: AssembleDeps): Promise<ImagePlan> {
   const found: PlannedManifest[] = []
+  const blobs: Descriptor[] = []
   const { read, signal } = deps
-  for await (const { kind, descriptor, content } of walkImage(root, read, signal && { signal })) {
-    if (kind === 'config' || kind === 'layer') continue
+  for await (const node of walkImage(root, read, signal && { signal })) {
+    const { descriptor, content } = node
+    if (isLeaf(node)) {
+      if (!isListedBlob(node)) continue
+      if (await isThere(descriptor, offer, deps)) blobs.push(descriptor)
+      else if (isPartOfBundle(node)) throw lacks(descriptor.digest, 'blob')
+      continue
+    }
     if (content?.state === 'damaged') throw fromFailure(content.failure)
     const isRoot = descriptor === root
     // A child of a type that hearth does not know is kept where it is there.
@@ -32,7 +39,7 @@ export async function assemble({ root }: OfferedImage, offer: Offer, deps: Assem
     if (await isWhole({ descriptor, parsed }, offer, deps)) found.push({ descriptor, parsed })
     else if (isRoot) throw lacks(root.digest, 'manifest')
   }
-  return planned(found)
+  return planned(found, blobs)
 }
 
 /** Manifests and configs of the source, and those of the cache that it has not. */
@@ -43,12 +50,12 @@ export function offeredBlobs(offer: Offer, blobs: Pick<BlobStore, 'read'>): Pick
   }
 }
 
-function planned(found: readonly PlannedManifest[]): ImagePlan {
+function planned(found: readonly PlannedManifest[], blobs: readonly Descriptor[]): ImagePlan {
   const [top] = found
-  if (top?.parsed.kind === 'index' && top.parsed.manifests.length > 0 && found.length === 1) {
+  if (top?.parsed.kind === 'index' && top.parsed.manifests.length > 0 && found.length + blobs.length === 1) {
     throw lacks(top.descriptor.digest, 'platform of the index')
   }
-  return planImage(found, 'all')
+  return planImage(found, 'all', blobs)
 }
 
 /** Not at all there: false. Half there, from the source: refused. */

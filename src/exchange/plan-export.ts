@@ -1,6 +1,6 @@
 import type { BlobStore, Leases } from '../blobs/blob-store.js'
 import { fromFailure, HearthError } from '../errors.js'
-import { contentReader, walkImage } from '../inventory/closure.js'
+import { contentReader, isLeaf, isListedBlob, isPartOfBundle, walkImage } from '../inventory/closure.js'
 import { type Descriptor, distinct } from '../oci/descriptor.js'
 import { MAX_MANIFEST_BYTES, type Manifest } from '../oci/manifest.js'
 import { isImageConfigType } from '../oci/media-type.js'
@@ -47,10 +47,11 @@ export async function planExport(
 
 /** Root and all manifests below it that the cache has. */
 async function planWhole({ name, root }: StoredImage, selection: 'present' | 'all', deps: PlanExportDeps) {
-  const { found, opaque, absent } = await readTree(root, deps)
-  const plan = planImage(found, 'all')
+  const { found, blobs, opaque, absent } = await readTree(root, deps)
+  const plan = planImage(found, 'all', blobs)
   const [top] = found
-  const hasNone = top?.parsed.kind === 'index' && top.parsed.manifests.length > 0 && found.length + opaque.length === 1
+  const isIndex = top?.parsed.kind === 'index' && top.parsed.manifests.length > 0
+  const hasNone = isIndex && found.length + blobs.length + opaque.length === 1
   if (hasNone || (selection === 'all' && absent.length > 0)) throw platformsMissing(absent)
   return {
     ...(name !== undefined && { name }),
@@ -110,24 +111,30 @@ async function checkPlainPlatform({ config }: Manifest, wanted: Platform, { blob
 interface Tree {
   /** The root first, parents before children. */
   readonly found: readonly PlannedManifest[]
-  /** Blobs of types that hearth does not know, which an index lists and the cache has. */
+  /** What indexes list besides manifests and other indexes: what the cache has, and what it has to have. */
+  readonly blobs: readonly Descriptor[]
+  /** Manifests of types that hearth does not know, which an index lists and the cache has. */
   readonly opaque: readonly Descriptor[]
   readonly absent: readonly Descriptor[]
 }
 
 async function readTree(root: Descriptor, deps: PlanExportDeps, platforms?: readonly Platform[]): Promise<Tree> {
-  const [found, opaque, absent]: [PlannedManifest[], Descriptor[], Descriptor[]] = [[], [], []]
+  const found: PlannedManifest[] = []
+  const [blobs, opaque, absent]: [Descriptor[], Descriptor[], Descriptor[]] = [[], [], []]
   const select = (manifests: readonly Descriptor[]): readonly Descriptor[] =>
     selectChildren({ manifests }, platforms ?? 'all')
   const options = { select, ...(deps.signal && { signal: deps.signal }) }
-  for await (const { kind, content, descriptor } of walkImage(root, contentReader(deps.blobs), options)) {
-    if (kind === 'config' || kind === 'layer') continue
+  for await (const node of walkImage(root, contentReader(deps.blobs), options)) {
+    const { content, descriptor } = node
+    if (isLeaf(node) && !isListedBlob(node)) continue
     if (content?.state === 'damaged') throw fromFailure(content.failure)
+    const isHere = content?.state === 'read' || (await deps.blobs.stat(descriptor.digest)) !== undefined
     if (content?.state === 'read') found.push({ descriptor, parsed: content.parsed })
-    else if ((await deps.blobs.stat(descriptor.digest)) === undefined) absent.push(descriptor)
-    else opaque.push(descriptor)
+    else if (isLeaf(node) && (isHere || isPartOfBundle(node))) blobs.push(descriptor)
+    else (isHere ? opaque : absent).push(descriptor)
   }
-  if (found[0]?.descriptor === root || opaque[0] === root) return { found: orOpaque(found, root), opaque, absent }
+  if (found[0]?.descriptor === root || opaque[0] === root)
+    return { found: orOpaque(found, root), blobs, opaque, absent }
   throw new HearthError('BLOB_UNKNOWN', `the cache lacks the manifest ${root.digest}`, { digest: root.digest })
 }
 

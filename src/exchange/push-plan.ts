@@ -1,9 +1,10 @@
-import { contentReader, walkImage } from '../inventory/closure.js'
+import { contentReader, isLeaf, isListedBlob, walkImage } from '../inventory/closure.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
 import { successors } from '../oci/manifest.js'
 import type { Platform } from '../oci/platform.js'
 import { type PlannedManifest, planImage } from '../pull/plan.js'
+import type { WalkedImage } from '../pull/read-image.js'
 import { type PlanExportDeps, planExport } from './plan-export.js'
 
 /** All that a registry has to have for an image. */
@@ -29,22 +30,24 @@ export async function planPush(
   deps: PlanExportDeps,
 ): Promise<PushPlan> {
   const { root: chosen } = await planExport({ root }, platform ?? 'all', deps)
-  const found = await readManifests(chosen, deps)
-  const { leaves, platforms } = planImage(found, 'all')
+  const { found, blobs } = await readTree(chosen, deps)
+  const { leaves, platforms } = planImage(found, 'all', blobs)
   return { root: bare(chosen), manifests: childrenFirst(found), leaves, platforms }
 }
 
-/** The root first. Manifests of types that hearth does not know are pushed as they are: nothing is read from them. */
-async function readManifests(root: Descriptor, { blobs, signal }: PlanExportDeps): Promise<readonly PlannedManifest[]> {
+/** Manifests of types that hearth does not know are pushed as they are: nothing is read from them. */
+async function readTree(root: Descriptor, deps: PlanExportDeps): Promise<WalkedImage> {
   const found: PlannedManifest[] = []
-  for await (const { kind, content, descriptor } of walkImage(root, contentReader(blobs), {
-    ...(signal && { signal }),
-  })) {
-    if (kind === 'config' || kind === 'layer') continue
+  const blobs: Descriptor[] = []
+  const { signal } = deps
+  for await (const node of walkImage(root, contentReader(deps.blobs), { ...(signal && { signal }) })) {
+    const { content, descriptor } = node
+    if (isListedBlob(node)) blobs.push(descriptor)
+    if (isLeaf(node)) continue
     const opaque = { kind: 'opaque', mediaType: descriptor.mediaType } as const
     found.push({ descriptor, parsed: content?.state === 'read' ? content.parsed : opaque })
   }
-  return found
+  return { found, blobs }
 }
 
 /** Each after everything that it points at, whatever else points at that. No image is deep: the walk has seen to it. */

@@ -3,7 +3,7 @@ import { type ErrorCode, type Failure, HearthError, isHearthError, toFailure } f
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
 import { MAX_MANIFEST_BYTES, type ParsedManifest, parseManifest } from '../oci/manifest.js'
-import { isIndexType, isManifestType } from '../oci/media-type.js'
+import { isAmongManifests, isIndexType, isManifestType, isNondistributableType } from '../oci/media-type.js'
 import { throwIfAborted } from './lanes.js'
 import type { InspectedNode } from './reports.js'
 
@@ -22,7 +22,7 @@ export interface WalkedNode {
   /** 0 for the root. */
   readonly depth: number
   readonly parent?: WalkedNode
-  /** For indexes and manifests; absent for configs, layers and types hearth does not know. */
+  /** For indexes and manifests; absent for leaves and types hearth does not know. */
   readonly content?: Content
 }
 
@@ -95,6 +95,26 @@ export async function* walkImage(
   }
 }
 
+/** Whether nothing is below it, and registries keep it with their blobs. */
+export function isLeaf({ kind }: Pick<WalkedNode, 'kind'>): boolean {
+  return kind === 'config' || kind === 'layer' || kind === 'blob'
+}
+
+/** Whether an index lists it, registries hold it, and nothing is below it. */
+export function isListedBlob({ kind, descriptor }: WalkedNode): boolean {
+  return kind === 'blob' && !isNondistributableType(descriptor.mediaType)
+}
+
+/**
+ * Whether an index lists this blob for nobody in particular and tells no platforms apart: then the index is all of what it
+ * lists, and no part of it is left out for being another platform's.
+ */
+export function isPartOfBundle({ kind, parent }: WalkedNode): boolean {
+  if (kind !== 'blob' || parent?.content?.state !== 'read') return false
+  const { parsed } = parent.content
+  return parsed.kind === 'index' && parsed.manifests.every(({ platform }) => platform === undefined)
+}
+
 /** Which blobs a reference needs, and what could not be read on the way. */
 export interface Closure {
   /** Present or not. */
@@ -155,7 +175,8 @@ function childrenOf(
   switch (parsed.kind) {
     case 'index':
       return select(parsed.manifests, parent.depth).map((descriptor) => {
-        return { kind: kindOf(descriptor.mediaType), descriptor, depth, parent }
+        const kind = isAmongManifests(descriptor.mediaType) ? kindOf(descriptor.mediaType) : 'blob'
+        return { kind, descriptor, depth, parent }
       })
     case 'manifest':
       return [

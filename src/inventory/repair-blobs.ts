@@ -4,7 +4,7 @@ import type { EventLog } from '../log/event-log.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
 import type { Pool } from '../pool/pool.js'
-import { contentReader } from './closure.js'
+import { contentReader, isLeaf } from './closure.js'
 import { inLanes } from './lanes.js'
 import { checkImage, type RecordedImage } from './verify-closure.js'
 
@@ -141,12 +141,12 @@ async function findMissing(
   const missing = new Map<Digest, Missing>()
   const options = { read: contentReader(blobs), sound, ...(signal && { signal }) }
   const look = async ([name, image]: readonly [string, RecordedImage]): Promise<void> => {
-    for (const { descriptor, kind } of (await checkImage(image, options)).gaps) {
+    for (const gap of (await checkImage(image, options)).gaps) {
+      const { descriptor } = gap
       // It is there, but no reader makes sense of it: another copy of the same bytes would not help.
       if (sound.get(descriptor.digest)?.size === descriptor.size) continue
-      const isManifest = kind !== 'layer' && kind !== 'config'
       const { references } = missing.get(descriptor.digest) ?? { references: [] }
-      missing.set(descriptor.digest, { descriptor, isManifest, references: [...references, name] })
+      missing.set(descriptor.digest, { descriptor, isManifest: !isLeaf(gap), references: [...references, name] })
     }
   }
   await inLanes(images, look, { lanes: jobs, ...(signal && { signal }) })

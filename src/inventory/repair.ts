@@ -2,6 +2,7 @@ import type { LooseEntry, Permissions } from '../blobs/permissions.js'
 import { type Failure, isHearthError, toFailure } from '../errors.js'
 import type { HeldLog } from '../log/event-log.js'
 import { type Digest, isDigest } from '../oci/digest.js'
+import { isLeaf } from './closure.js'
 import { type BlobRepairDeps, repairBlobs, stillStored } from './repair-blobs.js'
 import type { Repair, VerifyProblem } from './reports.js'
 import { type Survey, type SurveyDeps, type SurveyOptions, surveyCache } from './survey.js'
@@ -112,7 +113,7 @@ function outcome(
 /** While a manifest is missing, nobody knows which blobs its image needs: one that was taken away may be one of them. */
 function unread({ subject }: VerifyProblem, checks: Survey['checks']): Repair | undefined {
   for (const [reference, { gaps }] of checks) {
-    if (gaps.every(({ kind }) => kind === 'layer' || kind === 'config')) continue
+    if (gaps.every(isLeaf)) continue
     const message = `taken away; ${reference} may need it, whose manifest is missing`
     return { done: false, failure: { code: 'BLOB_UNKNOWN', message, details: { digest: subject, reference } } }
   }

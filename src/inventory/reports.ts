@@ -18,7 +18,8 @@ export interface ListedReference {
 
 /** A descriptor of an image with what it points at, and whether its blob is in the cache with the right size. */
 export interface InspectedNode {
-  readonly kind: 'index' | 'manifest' | 'config' | 'layer' | 'opaque'
+  /** `blob`: what an index lists besides manifests and indexes. `opaque`: a manifest of a type that hearth does not know. */
+  readonly kind: 'index' | 'manifest' | 'config' | 'layer' | 'blob' | 'opaque'
   readonly descriptor: Descriptor
   readonly present: boolean
   readonly children: readonly InspectedNode[]

@@ -4,7 +4,7 @@ import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
 import { isIndexType, isNondistributableType } from '../oci/media-type.js'
 import { parsePlatform, rankPlatforms } from '../oci/platform.js'
-import { type ReadContent, type WalkedNode, walkImage } from './closure.js'
+import { isLeaf, isPartOfBundle, type ReadContent, type WalkedNode, walkImage } from './closure.js'
 
 /** A root, and the platforms recorded as complete; none when nobody recorded any. */
 export interface RecordedImage {
@@ -79,10 +79,11 @@ function choose(
  * Nobody promised all children of an index whose platforms are unknown: other tools leave them out as hearth does. A
  * manifest that is present promises its own blobs, except layers that may not be distributed by registries.
  */
-function mayBeAbsent({ kind, depth, content, descriptor, parent }: WalkedNode, { platforms }: RecordedImage): boolean {
-  if (kind === 'layer') return isNondistributableType(descriptor.mediaType)
-  if (platforms.length > 0) return false
-  const isUnread = content === undefined ? kind === 'opaque' : content.state === 'absent'
+function mayBeAbsent(node: WalkedNode, { platforms }: RecordedImage): boolean {
+  const { kind, depth, content, descriptor, parent } = node
+  if (isLeaf(node) && isNondistributableType(descriptor.mediaType)) return true
+  if (kind === 'config' || kind === 'layer' || platforms.length > 0 || isPartOfBundle(node)) return false
+  const isUnread = content === undefined || content.state === 'absent'
   return depth > 0 && parent?.kind === 'index' && isUnread
 }
 

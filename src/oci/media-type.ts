@@ -35,6 +35,16 @@ export function isManifestType(mediaType: string): boolean {
   return mediaType === OCI_MANIFEST || mediaType === DOCKER_MANIFEST
 }
 
+/**
+ * Whether registries keep what an index lists with their manifests: indexes and manifests as everybody knows them, and what
+ * calls itself one, as an artifact's `application/vnd.oci.artifact.manifest.v1+json` does. All else is a blob, as it is for
+ * containerd and crane: BuildKit's caches are indexes of layers and a config.
+ * Spec: image-spec v1.1 image-index.md "manifests": unknown types are no error.
+ */
+export function isAmongManifests(mediaType: string): boolean {
+  return /[/.](?:manifest|index)(?:[.+]|$)/.test(mediaType)
+}
+
 /** Configs that name the platform an image was made for. */
 export function isImageConfigType(mediaType: string): boolean {
   return mediaType === OCI_CONFIG || mediaType === DOCKER_CONFIG

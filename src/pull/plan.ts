@@ -17,7 +17,7 @@ export interface PlannedManifest {
 /** All that an image consists of for the wanted platforms. */
 export interface ImagePlan {
   readonly root: Descriptor
-  /** Configs and layers, each once: the leaves. */
+  /** Configs, layers, and blobs that indexes list, each once: the leaves. */
   readonly leaves: readonly Descriptor[]
   /** Manifests and indexes, children before parents, the root last: each is committed after what it points at. */
   readonly manifests: readonly PlannedManifest[]
@@ -52,17 +52,22 @@ export function leavesOf(manifest: Manifest): readonly Descriptor[] {
 /**
  * Pure: puts together what the walk over an image's manifests found.
  * @param found the root first, parents before their children, as the walk met them.
+ * @param blobs what its indexes list besides manifests and other indexes.
  * @throws HearthError PLATFORM_UNKNOWN when an index has nothing for one of the wanted platforms.
  */
-export function planImage(found: readonly PlannedManifest[], wanted: WantedPlatforms): ImagePlan {
+export function planImage(
+  found: readonly PlannedManifest[],
+  wanted: WantedPlatforms,
+  blobs: readonly Descriptor[] = [],
+): ImagePlan {
   const [root] = found
   if (root === undefined) throw new TypeError('an image has at least its root')
-  const leaves = new Map<Digest, Descriptor>()
+  const leaves = new Map<Digest, Descriptor>(blobs.map((blob) => [blob.digest, blob]))
   for (const { parsed } of found) {
     if (parsed.kind !== 'manifest') continue
     for (const leaf of leavesOf(parsed)) leaves.set(leaf.digest, leaf)
   }
-  const platforms = platformsOf(found, wanted)
+  const platforms = platformsOf(found, wanted, leaves)
   const sizes = [...found.map(({ descriptor }) => descriptor), ...leaves.values()].map(({ size }) => size)
   return {
     root: root.descriptor,
@@ -78,9 +83,13 @@ export function platformName(platform: Platform): string {
   return formatPlatform(normalisePlatform(platform))
 }
 
-function platformsOf(found: readonly PlannedManifest[], wanted: WantedPlatforms): ReadonlyMap<string, Descriptor> {
+function platformsOf(
+  found: readonly PlannedManifest[],
+  wanted: WantedPlatforms,
+  leaves: ReadonlyMap<Digest, Descriptor>,
+): ReadonlyMap<string, Descriptor> {
   const platforms = new Map<string, Descriptor>()
-  const held = new Set(found.map(({ descriptor }) => descriptor.digest))
+  const held = new Set([...found.map(({ descriptor }) => descriptor.digest), ...leaves.keys()])
   const indexes = found.flatMap(({ parsed }) => (parsed.kind === 'index' ? [parsed] : []))
   // An index without a word on platforms is a bundle of artifacts: there is nothing to choose from.
   const candidates = indexes.flatMap(({ manifests }) => manifests).filter(({ platform }) => platform !== undefined)

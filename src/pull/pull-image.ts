@@ -61,7 +61,7 @@ async function complete(
   const offline = run.request.policy === 'never'
   const { signal } = run
   const manifests = await readImage(reference, resolution, { wanted, offline, signal }, { ...run.holdings, ...run })
-  const plan = planImage(manifests.found, wanted)
+  const plan = planImage(manifests.found, wanted, manifests.blobs)
   run.planned()
   const config = run.request.strict ? await checkPlatform(reference, plan, run) : NOTHING
   const leaves = await fetchLeaves(reference, plan, run)

@@ -3,6 +3,7 @@ import { HearthError, isHearthError } from '../errors.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
 import { type Index, MAX_MANIFEST_BYTES, parseManifest, successors } from '../oci/manifest.js'
+import { isAmongManifests, isNondistributableType } from '../oci/media-type.js'
 import { formatReference, type Reference } from '../oci/reference.js'
 import { type HoldingsDeps, presentBlobs } from './holdings.js'
 import { type PlannedManifest, selectChildren, type WantedPlatforms } from './plan.js'
@@ -30,9 +31,15 @@ export interface ReadImageOptions {
   readonly signal: AbortSignal
 }
 
-export interface ImageManifests {
+/** What a walk met. */
+export interface WalkedImage {
   /** The root first, parents before children. */
   readonly found: readonly PlannedManifest[]
+  /** What indexes list besides manifests and other indexes, as far as registries hold it: nothing is read from these. */
+  readonly blobs: readonly Descriptor[]
+}
+
+export interface ImageManifests extends WalkedImage {
   /** Those that the cache lacks, as the registry sent them. */
   readonly fetched: ReadonlyMap<Digest, AskedManifest>
 }
@@ -48,7 +55,7 @@ export async function readImage(
   deps: ReadImageDeps,
 ): Promise<ImageManifests> {
   const fetched = new Map<Digest, AskedManifest>()
-  const found = await walkManifests(reference, resolution.root, {
+  const walked = await walkManifests(reference, resolution.root, {
     select: (index) => selectChildren(index, options.wanted),
     read: async (level) => {
       const read = await readLevel(reference, level, { resolution, ...options }, deps)
@@ -56,7 +63,7 @@ export async function readImage(
       return read.map(({ manifest }) => manifest)
     },
   })
-  return { found, fetched }
+  return { ...walked, fetched }
 }
 
 /** How a walk goes on. */
@@ -75,8 +82,9 @@ export async function walkManifests(
   reference: Reference,
   root: Descriptor,
   { read, select }: ManifestWalk,
-): Promise<readonly PlannedManifest[]> {
+): Promise<WalkedImage> {
   const found: PlannedManifest[] = []
+  const blobs: Descriptor[] = []
   const seen = new Set<Digest>()
   let metadataBytes = 0
   let descriptors = 1
@@ -92,9 +100,12 @@ export async function walkManifests(
     }
     if (descriptors > MAX_DESCRIPTORS) throw tooLarge(reference)
     const children = manifests.flatMap(({ parsed }) => (parsed.kind === 'index' ? select(parsed) : []))
-    level = distinct(children.filter(({ digest }) => !seen.has(digest)))
+    level = distinct(children.filter(({ digest, mediaType }) => isAmongManifests(mediaType) && !seen.has(digest)))
+    blobs.push(
+      ...children.filter(({ mediaType }) => !isAmongManifests(mediaType) && !isNondistributableType(mediaType)),
+    )
   }
-  return found
+  return { found, blobs: distinct(blobs) }
 }
 
 type ReadManifest = { readonly manifest: PlannedManifest; readonly asked?: AskedManifest }

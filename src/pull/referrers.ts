@@ -83,7 +83,7 @@ async function pullOne(
   const [top] = manifests.found
   if (top === undefined) throw new TypeError('an image has at least its root')
   if (listed && (top.parsed.kind === 'opaque' || top.parsed.subject?.digest !== subject)) return undefined
-  const plan = planImage(manifests.found, 'all')
+  const plan = planImage(manifests.found, 'all', manifests.blobs)
   const leaves = await fetchLeaves(reference, plan, run)
   const committed = await commitManifests(plan, manifests.fetched, run)
   const event: ReferenceSet = {

@@ -3,7 +3,7 @@ import type { Descriptor } from '../oci/descriptor.js'
 import { algorithmOf, type Digest, isDigest } from '../oci/digest.js'
 import { digestBytes } from '../oci/hasher.js'
 import { parseManifest, successors } from '../oci/manifest.js'
-import { isNondistributableType } from '../oci/media-type.js'
+import { isAmongManifests, isNondistributableType } from '../oci/media-type.js'
 import type { FetchedManifest } from './registry.js'
 import type { PublishAnswer, PublishedManifest, Repository, UploadBody, UploadSession, Uploads } from './uploads.js'
 
@@ -114,7 +114,8 @@ export class MemoryUploads implements Uploads {
     const parsed = parseManifest(bytes, mediaType)
     const missing = successors(parsed).find((child) => {
       if (isNondistributableType(child.mediaType)) return false
-      return !(parsed.kind === 'index' ? held.manifests.has(child.digest) : held.blobs.has(child.digest))
+      const isManifest = parsed.kind === 'index' && isAmongManifests(child.mediaType)
+      return !(isManifest ? held.manifests.has(child.digest) : held.blobs.has(child.digest))
     })
     if (missing !== undefined) throw refused('BLOB_UNKNOWN', place, { digest: missing.digest }, 'publish')
     held.manifests.set(digest, { descriptor: { mediaType, digest, size: bytes.length }, bytes: bytes.slice() })

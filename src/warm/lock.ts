@@ -90,7 +90,7 @@ async function resolveOne(
   const reference = parseReference(text)
   const fetched = await requests.manifest(reference, undefined, signal)
   const resolution = { root: fetched.descriptor, fetched }
-  const found = await walkManifests(reference, resolution.root, {
+  const { found } = await walkManifests(reference, resolution.root, {
     select: ({ manifests }) => manifests.filter(({ mediaType }) => isIndexType(mediaType)),
     read: (level) =>
       Promise.all(

@@ -76,7 +76,7 @@ async function readNeeds(target: PullTarget, request: PlanRequest, deps: PlanDep
   )
   const wanted: WantedPlatforms = target.wanted ?? parseWanted(platforms, host)
   const missing: Descriptor[] = []
-  const found = await walkManifests(reference, resolution.root, {
+  const { found, blobs } = await walkManifests(reference, resolution.root, {
     select: (index) => selectChildren(index, wanted),
     read: (level) =>
       Promise.all(
@@ -89,7 +89,7 @@ async function readNeeds(target: PullTarget, request: PlanRequest, deps: PlanDep
         }),
       ),
   })
-  const plan = planImage(found, wanted)
+  const plan = planImage(found, wanted, blobs)
   for (const leaf of plan.leaves) if ((await deps.blobs.stat(leaf.digest))?.size !== leaf.size) missing.push(leaf)
   return { ok: true, reference: name, plan, missing }
 }

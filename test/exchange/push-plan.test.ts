@@ -63,14 +63,16 @@ describe('planPush', () => {
     await rejects(plan(short), 'DIGEST_MISMATCH')
   })
 
-  it('pushes a manifest of a type that hearth does not know as it is', async () => {
+  it('pushes a manifest of a type that hearth does not know as it is, and what is no manifest as a blob', async () => {
     const blobs = new BlobCollector('sha256')
-    const unknown = await blobs.add(Buffer.from('{"anything":1}'), 'application/vnd.example.thing+json')
-    const root = await blobs.addManifest({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [unknown] })
-    const { manifests } = await planPush(root, undefined, { blobs: await storeOf(blobs.collected().blobs) })
+    const unknown = await blobs.add(Buffer.from('{"anything":1}'), 'application/vnd.example.manifest+json')
+    const blob = await blobs.add(Buffer.from('{"anything":2}'), 'application/vnd.example.thing+json')
+    const root = await blobs.addManifest({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [unknown, blob] })
+    const { manifests, leaves } = await planPush(root, undefined, { blobs: await storeOf(blobs.collected().blobs) })
     assert.deepEqual(
       manifests.map(({ digest }) => digest),
       [unknown.digest, root.digest],
     )
+    assert.deepEqual(leaves, [blob])
   })
 })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as types from '../../src/oci/media-type.js'
 
-const { declaredType, isIndexType, isManifestType, isMediaType, isSchema1Type } = types
+const { declaredType, isAmongManifests, isIndexType, isManifestType, isMediaType, isSchema1Type } = types
 const constants = Object.values(types)
   .filter((value) => typeof value === 'string')
   .sort()
@@ -41,6 +41,29 @@ describe('isMediaType', () => {
   for (const value of [...bad, `${'a'.repeat(128)}/b`]) {
     it(`refuses ${JSON.stringify(value)?.slice(0, 40)}`, () => assert.ok(!isMediaType(value)))
   }
+})
+
+describe('isAmongManifests', () => {
+  it('knows what registries keep with their manifests, also of artifacts', () => {
+    for (const type of constants) {
+      const isOne = isIndexType(type) || isManifestType(type)
+      assert.equal(isAmongManifests(type), isOne, type)
+    }
+    for (const type of [
+      'application/vnd.docker.distribution.manifest.v1+prettyjws',
+      'application/vnd.oci.artifact.manifest.v1+json',
+      'application/vnd.cncf.oras.artifact.manifest.v1+json',
+    ]) {
+      assert.ok(isAmongManifests(type), type)
+    }
+  })
+
+  it('takes all else for blobs', () => {
+    const blobs = ['application/vnd.buildkit.cacheconfig.v0', 'application/xml', 'application/json', 'text/plain']
+    for (const type of [...blobs, 'application/octet-stream', 'application/vnd.example.manifesto']) {
+      assert.ok(!isAmongManifests(type), type)
+    }
+  })
 })
 
 describe('declaredType', () => {

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { Cache } from '../../src/api.js'
 import { openCache } from '../../src/cache.js'
 import type { PullOptions } from '../../src/call-options.js'
 import type { Descriptor } from '../../src/oci/descriptor.js'
+import { blobPath } from '../../src/oci/image-layout.js'
 import { OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST } from '../../src/oci/media-type.js'
 import type { PulledImage } from '../../src/pull/report.js'
 import { BlobCollector } from '../support/blob-collector.js'
@@ -14,11 +16,13 @@ import { tempDir } from '../support/temp-dir.js'
 /** Indexes and configs as tools of the field write them, beside the usual ones. */
 describe('pulling an unusual', () => {
   let registry: RawRegistry
+  let folder: string
   let cache: Cache
 
   beforeEach(async () => {
-    registry = await startRawRegistry()
-    cache = await openCache({ path: join(await tempDir(), 'cache'), env: {}, retry: { retries: 0 } })
+    registry = await startRawRegistry({ uploads: {} })
+    folder = join(await tempDir(), 'cache')
+    cache = await openCache({ path: folder, env: {}, retry: { retries: 0 } })
   })
   afterEach(async () => {
     await cache.close()
@@ -56,6 +60,120 @@ describe('pulling an unusual', () => {
   }
   const anIndex = (manifests: readonly Descriptor[], collector: BlobCollector): Promise<Descriptor> =>
     collector.addManifest({ schemaVersion: 2, mediaType: OCI_INDEX, manifests })
+
+  describe('child of an index', () => {
+    const CACHE_CONFIG = 'application/vnd.buildkit.cacheconfig.v0'
+    const wanted = { platforms: ['linux/amd64'] }
+    /** What `docker buildx build --cache-to type=registry` writes, unless it is told to write manifests. */
+    async function serveBuildCache() {
+      const collector = new BlobCollector('sha256')
+      const children = [
+        await collector.add(Buffer.from('one'), OCI_LAYER),
+        await collector.add(Buffer.from('two'), OCI_LAYER),
+        await collector.add(Buffer.from('{"layers":[],"records":[]}'), CACHE_CONFIG),
+      ]
+      const root = await anIndex(children, collector)
+      return { name: serve(collector, root), root, children, blobs: collector.collected().blobs }
+    }
+    const held = async (reference: string): Promise<readonly (readonly [string, boolean])[]> =>
+      (await cache.inspect(reference)).root.children.map(({ kind, present }) => [kind, present])
+
+    for (const options of [{}, wanted, { platforms: ['all'] }]) {
+      it(`is fetched as a blob when it is one, with ${JSON.stringify(options)}`, async () => {
+        const { name, children, root, blobs } = await serveBuildCache()
+        const { platforms, size } = await pulled(name, options)
+        assert.deepEqual([platforms, size], [[], [...blobs.values()].reduce((sum, { length }) => sum + length, 0)])
+        assert.deepEqual([...registry.blobRequests().keys()].sort(), children.map(({ digest }) => digest).sort())
+        assert.ok(
+          registry.requestsFor({ kind: 'manifest' }).every(({ digest = root.digest }) => digest === root.digest),
+        )
+        assert.deepEqual(
+          await held(name),
+          children.map(() => ['blob', true]),
+        )
+      })
+    }
+
+    it('that is a blob stays as long as its index, and goes with it', async () => {
+      const { name, blobs } = await serveBuildCache()
+      await pulled(name)
+      assert.equal((await cache.reclaim()).removedBlobs, 0)
+      await pulled(name, { pull: 'never' })
+      assert.equal((await cache.remove([name])).removedBlobs, blobs.size)
+    })
+
+    it('that is a blob is missed by verify, and fetched again as one', async () => {
+      const { name, children } = await serveBuildCache()
+      await pulled(name)
+      await rm(join(folder, blobPath(children[0]?.digest ?? assert.fail())))
+      const { problems } = await cache.verify()
+      assert.equal(problems.find(({ kind }) => kind === 'reference')?.failure.code, 'BLOB_UNKNOWN')
+      await cache.verify({ repair: true })
+      await pulled(name, { pull: 'never' })
+    })
+
+    it('that is a blob goes along to another cache, into archives and to registries', async () => {
+      const { name, blobs } = await serveBuildCache()
+      await pulled(name)
+      const elsewhere = await tempDir()
+      assert.deepEqual((await cache.copy(name, { to: join(elsewhere, 'copy') })).blobs, blobs.size)
+      const output = join(elsewhere, 'cache.tar')
+      assert.equal((await cache.export(name, { output })).blobs, blobs.size)
+      const [pushed] = (await cache.push(name, { remoteName: `${registry.host}/pushed/app:v1` })).results
+      assert.ok(pushed?.ok, JSON.stringify(pushed))
+      await cache.remove([name])
+      const [imported] = (await cache.import(output)).results
+      assert.ok(imported?.ok, JSON.stringify(imported))
+      await pulled(name, { pull: 'never' })
+      await pulled(`${registry.host}/pushed/app:v1`)
+    })
+
+    it('that is a blob is refused by an export and an import that lack it', async () => {
+      const { name, children } = await serveBuildCache()
+      await pulled(name)
+      const output = join(await tempDir(), 'layout')
+      await cache.export(name, { output, format: 'oci-dir' })
+      const path = blobPath(children[0]?.digest ?? assert.fail())
+      await cache.remove([name])
+      await rm(join(output, path))
+      const [imported] = (await cache.import(output)).results
+      assert.equal(imported?.ok === false && imported.failure.code, 'BLOB_UNKNOWN')
+      await pulled(name)
+      await rm(join(folder, path))
+      await assert.rejects(cache.export(name, { output: `${output}.tar` }), { code: 'BLOB_UNKNOWN' })
+    })
+
+    it('is asked for among the manifests when its type says so, though hearth does not know it', async () => {
+      const collector = new BlobCollector('sha256')
+      const mediaType = 'application/vnd.oci.artifact.manifest.v1+json'
+      const artifact = await collector.addManifest({ mediaType, artifactType: 'application/x', blobs: [] })
+      const name = serve(collector, await anIndex([artifact], collector))
+      await pulled(name)
+      assert.deepEqual(registry.blobRequests().size, 0)
+      assert.deepEqual(await held(name), [['opaque', true]])
+      const [pushed] = (await cache.push(name, { remoteName: `${registry.host}/pushed/app:v1` })).results
+      assert.ok(pushed?.ok, JSON.stringify(pushed))
+    })
+
+    it('for no platform is left where it is when a platform is wanted, and no part of it is missed', async () => {
+      const collector = new BlobCollector('sha256')
+      const linux = { os: 'linux', architecture: 'amd64' }
+      const notes = await collector.add(Buffer.from('<notes/>'), 'application/xml')
+      const image = { ...(await anImageOf(linux, collector)), platform: linux }
+      const name = serve(collector, await anIndex([image, notes], collector))
+      await pulled(name, wanted)
+      assert.deepEqual(await held(name), [
+        ['manifest', true],
+        ['blob', false],
+      ])
+      await cache.copy(name, { to: join(await tempDir(), 'copy') })
+      await pulled(name, { platforms: ['all'] })
+      assert.deepEqual(await held(name), [
+        ['manifest', true],
+        ['blob', true],
+      ])
+    })
+  })
 
   describe('config', () => {
     const CONFIGS: readonly string[] = ['', 'junk', '{"os":5}', '{"os":"linux","OS":"linux"}', '{"os":"a","os":"b"}']

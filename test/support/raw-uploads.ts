@@ -1,6 +1,8 @@
-import { algorithmOf, type Digest, isDigest } from '../../src/oci/digest.js'
+import type { Descriptor } from '../../src/oci/descriptor.js'
+import { algorithmOf, isDigest } from '../../src/oci/digest.js'
 import { digestBytes } from '../../src/oci/hasher.js'
 import { parseManifest, successors } from '../../src/oci/manifest.js'
+import { isAmongManifests } from '../../src/oci/media-type.js'
 import { contentOf } from './blob-content.js'
 import { type Answer, anAnswer, errorAnswer } from './raw-answer.js'
 import type { RawRequest } from './raw-http.js'
@@ -58,9 +60,11 @@ export class RawUploads {
     if (isDigest(name) && name !== digest) return errorAnswer(400, 'DIGEST_INVALID')
     const mediaType = headers['content-type'] ?? ''
     const parsed = parseManifest(bytes, mediaType)
-    const isThere = (child: Digest): boolean =>
-      parsed.kind === 'index' ? held.hasManifest(child) : held.blob(child) !== undefined
-    if (!successors(parsed).every((child) => isThere(child.digest))) return errorAnswer(404, 'MANIFEST_BLOB_UNKNOWN')
+    const isThere = ({ digest, mediaType }: Descriptor): boolean =>
+      parsed.kind === 'index' && isAmongManifests(mediaType)
+        ? held.hasManifest(digest)
+        : held.blob(digest) !== undefined
+    if (!successors(parsed).every(isThere)) return errorAnswer(404, 'MANIFEST_BLOB_UNKNOWN')
     held.addManifest(name, { descriptor: { mediaType, digest, size: bytes.length }, bytes: Uint8Array.from(bytes) })
     return anAnswer({
       status: 201,
