@@ -26,9 +26,13 @@ export async function removeStrays(root: string, { now, dryRun = false }: SweepO
   return { count, bytes }
 }
 
-/** What is no file, but has a blob's name, stays: a reference may name it, and verify says what is wrong with it. */
+/**
+ * What is no file, but has a blob's name, stays: a reference may name it, and verify says what is wrong with it. So does what stands
+ * in the place of a folder of blobs: behind a link, they all lie.
+ */
 function isStray(path: string, blobs: string): boolean {
-  if (dirname(path) === blobs) return true
+  if (path === blobs) return false
+  if (dirname(path) === blobs) return !isDigestAlgorithm(basename(path))
   const algorithm = basename(dirname(path))
   return isDigestAlgorithm(algorithm) && !isDigest(`${algorithm}:${basename(path)}`)
 }

@@ -126,6 +126,7 @@ function missingProblem(digest: Digest): VerifyProblem {
 }
 
 function strayProblem(path: string): VerifyProblem {
-  const failure = { code: 'LAYOUT_INVALID', message: 'not a blob: its name is no digest, or it is no file' } as const
+  const message = 'neither a blob nor a folder of blobs: its name is no digest, or it is a link, or no file'
+  const failure = { code: 'LAYOUT_INVALID', message } as const
   return { kind: 'stray', subject: path, failure: { ...failure, details: { path } } }
 }

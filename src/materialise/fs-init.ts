@@ -18,6 +18,7 @@ import {
   OCI_LAYOUT_FILE,
 } from '../oci/image-layout.js'
 import { type CacheFormat, FORMAT_VERSION, parseFormat, parseOciLayout } from './format.js'
+import { checkBlobFolders } from './fs-blob-folders.js'
 import { MAX_INDEX_BYTES } from './fs-index-file.js'
 import { keepAside } from './fs-keep-aside.js'
 import { keepPrivate } from './fs-private-folder.js'
@@ -42,11 +43,12 @@ const MAX_SMALL_BYTES = 64 * 1024
  * it was never acknowledged as a cache, so a run that was killed on the way is simply repeated. Idempotent; any number of
  * processes may do it at once.
  * @throws HearthError FORMAT_UNSUPPORTED when a newer hearth made it, LAYOUT_INVALID when it is an image layout that we do
- *   not understand: nothing is touched then. STORE_READ_ONLY, NO_SPACE, STORE_FAILED.
+ *   not understand, or one whose blobs lie behind a link: nothing is touched then. STORE_READ_ONLY, NO_SPACE, STORE_FAILED.
  */
 export async function openOrInit(path: string, options: InitOptions): Promise<CacheFormat> {
   const root = resolve(path)
   await keepPrivate(join(root, HEARTH_FOLDER))
+  await checkBlobFolders(root)
   const format = await readFormat(root)
   if (format !== undefined) return format
   await checkLayout(root)

@@ -7,7 +7,8 @@ declare const brand: unique symbol
 export type Digest = string & { readonly [brand]: 'Digest' }
 
 /** The algorithms that image-spec registers. */
-export type DigestAlgorithm = 'sha256' | 'sha512' | 'blake3'
+export const DIGEST_ALGORITHMS = ['sha256', 'sha512', 'blake3'] as const
+export type DigestAlgorithm = (typeof DIGEST_ALGORITHMS)[number]
 
 const DIGEST = /^(?:sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128}|blake3:[a-f0-9]{64})$/
 
@@ -32,7 +33,7 @@ export function parseDigest(text: unknown): Digest {
 
 /** Whether blobs of this algorithm can be verified. */
 export function isDigestAlgorithm(text: string): text is DigestAlgorithm {
-  return text === 'sha256' || text === 'sha512' || text === 'blake3'
+  return DIGEST_ALGORITHMS.some((algorithm) => algorithm === text)
 }
 
 /** Builds a digest from a hasher's own output. @throws HearthError DIGEST_INVALID when the length is wrong. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { lstat, mkdir, symlink, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { beforeEach, describe, it } from 'node:test'
 import { removeStrays } from '../../src/blobs/fs-stray-sweep.js'
@@ -51,6 +51,17 @@ describe('removing strays', () => {
     await symlink(target, join(root, BLOBS_FOLDER, 'sha256', 'link'))
     assert.equal((await removeStrays(root, { now: later })).count, 1)
     assert.ok(existsSync(target))
+  })
+
+  it('leaves alone what stands in the place of a folder of blobs, and what is behind it', async () => {
+    const precious = await put('elsewhere/precious')
+    for (const place of [join(BLOBS_FOLDER, 'sha512'), BLOBS_FOLDER]) {
+      await rm(join(root, place), { recursive: true, force: true })
+      await symlink(dirname(precious), join(root, place))
+      assert.equal((await removeStrays(root, { now: later })).count, 0)
+      assert.ok((await lstat(join(root, place))).isSymbolicLink())
+      assert.ok(existsSync(precious))
+    }
   })
 
   it('leaves alone what has the name of a blob, whatever it is', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdir, readFile, symlink, truncate, unlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rename, symlink, truncate, unlink, writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { describe, it } from 'node:test'
 import { FsBlobStore } from '../../src/blobs/fs-blob-store.js'
 import { isHearthError } from '../../src/errors.js'
@@ -114,6 +115,17 @@ describe('verifyCache', () => {
       assert.ok(found.includes('blob BLOB_UNKNOWN'))
       assert.ok(found.includes('stray LAYOUT_INVALID'))
       assert.ok(found.includes('reference BLOB_UNKNOWN'))
+    }
+  })
+
+  it('finds a link in the place of a folder of blobs, even if it leads to them', async () => {
+    for (const up of [1, 2]) {
+      const { path, verify } = await onDisk()
+      const folder = resolve(path, ...Array.from({ length: up }, () => '..'))
+      await rename(folder, `${folder}-elsewhere`)
+      await symlink(`${folder}-elsewhere`, folder)
+      const { problems } = await verify()
+      assert.ok(problems.some(({ kind, subject }) => kind === 'stray' && subject === folder))
     }
   })
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { cp, mkdir, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describe, it } from 'node:test'
 import { isHearthError } from '../../src/errors.js'
 import { FsIndexFile } from '../../src/materialise/fs-index-file.js'
@@ -34,6 +34,21 @@ describe('initialising a cache', () => {
     await symlink(join(folder, 'nowhere'), join(folder, 'link'))
     for (const path of ['file', 'link']) {
       await assert.rejects(openOrInit(join(folder, path), OPTIONS), (error) => isHearthError(error, 'STORE_FAILED'))
+    }
+  })
+
+  it('works behind no link in the place of a folder of blobs, new or known', async () => {
+    for (const place of ['blobs', 'blobs/sha256', 'blobs/blake3']) {
+      for (const isKnown of [false, true]) {
+        const [root, elsewhere] = [await tempDir(), await tempDir()]
+        if (isKnown) await openOrInit(root, OPTIONS)
+        await rm(join(root, place), { recursive: true, force: true })
+        await mkdir(dirname(join(root, place)), { recursive: true })
+        await symlink(elsewhere, join(root, place))
+        const before = await readdir(root, { recursive: true })
+        await assert.rejects(openOrInit(root, OPTIONS), (error) => isHearthError(error, 'LAYOUT_INVALID'))
+        assert.deepEqual([await readdir(root, { recursive: true }), await readdir(elsewhere)], [before, []])
+      }
     }
   })
 
