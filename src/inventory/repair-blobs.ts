@@ -96,8 +96,8 @@ function goneAgain(digest: Digest): Failure {
 }
 
 /**
- * Moves a damaged blob to the quarantine, and tells the log. Under the blob's claim, so that nobody is putting a sound one in its
- * place at this moment. @returns the blob when it turns out to be sound: somebody has.
+ * Moves a damaged blob to the quarantine, and tells the log. Under the blob's claim, so that no download is putting a sound one
+ * in its place at this moment; what comes without a claim is noticed. @returns the blob when it turns out to be sound.
  */
 async function withdraw(
   digest: Digest,
@@ -107,16 +107,25 @@ async function withdraw(
   const options = { ...(signal && { signal }) }
   const claim = await claims.claim(digest, options)
   try {
-    const stat = await blobs.stat(digest)
-    if (stat !== undefined && (await isSound(digest, { blobs, pool }, signal))) return stat
-    await log.hold(async (held) => {
-      await blobs.quarantine(digest)
-      if ((await held.blobs([digest])).has(digest)) await held.append([{ type: 'BlobRemoved', digest }])
-    }, options)
-    return undefined
+    for (;;) {
+      const stat = await blobs.stat(digest)
+      if (stat !== undefined && (await isSound(digest, { blobs, pool }, signal))) return stat
+      const isGone = await log.hold(async (held) => {
+        // Imports and manifests take no claim: what came since is hashed first. Its record waits for the log.
+        if (!isSame(await blobs.stat(digest), stat)) return false
+        await blobs.quarantine(digest)
+        if ((await held.blobs([digest])).has(digest)) await held.append([{ type: 'BlobRemoved', digest }])
+        return true
+      }, options)
+      if (isGone) return undefined
+    }
   } finally {
     await claim.release()
   }
+}
+
+function isSame(a: BlobStat | undefined, b: BlobStat | undefined): boolean {
+  return a?.size === b?.size && a?.mtimeMs === b?.mtimeMs
 }
 
 async function isSound(

@@ -90,11 +90,12 @@ async function strays({ blobs }: RepairDeps): Promise<readonly string[]> {
 
 function outcome(
   before: readonly VerifyProblem[],
-  { problems, checks }: Survey,
+  { problems, checks, hashed }: Survey,
   { why, fetched }: { readonly why: Reasons; readonly fetched: ReadonlySet<string> },
 ): VerifyProblem[] {
   const left = new Map(problems.map((problem) => [keyOf(problem), problem]))
   const known = new Set(before.map(keyOf))
+  const sound: ReadonlyMap<string, unknown> = hashed.sound
   const unrepaired = (problem: VerifyProblem): Repair => {
     const gap = checks.get(problem.subject)?.gaps.find(({ descriptor }) => why.has(descriptor.digest))
     const failure = why.get(problem.subject) ?? (gap && why.get(gap.descriptor.digest)) ?? problem.failure
@@ -103,8 +104,8 @@ function outcome(
   const old = before.map((problem): VerifyProblem => {
     const still = left.get(keyOf(problem)) ?? (why.has(problem.subject) ? problem : undefined)
     if (still !== undefined) return { ...problem, repair: unrepaired(still) }
-    const orphan = problem.kind === 'blob' && !fetched.has(problem.subject) ? unread(problem, checks) : undefined
-    return { ...problem, repair: orphan ?? { done: true, how: howOf(problem, fetched) } }
+    const orphan = problem.kind === 'blob' && !sound.has(problem.subject) ? unread(problem, checks) : undefined
+    return { ...problem, repair: orphan ?? { done: true, how: howOf(problem, { fetched, sound }) } }
   })
   const fresh = problems.filter((problem) => !known.has(keyOf(problem)))
   return [...old, ...fresh.map((problem) => ({ ...problem, repair: unrepaired(problem) }))]
@@ -124,10 +125,17 @@ function keyOf({ kind, subject }: VerifyProblem): string {
   return `${kind} ${subject}`
 }
 
-function howOf({ kind, subject }: VerifyProblem, fetched: ReadonlySet<string>): string {
+interface Blobs {
+  readonly fetched: ReadonlySet<string>
+  readonly sound: ReadonlyMap<string, unknown>
+}
+
+function howOf({ kind, subject }: VerifyProblem, { fetched, sound }: Blobs): string {
   switch (kind) {
     case 'blob':
-      return fetched.has(subject) ? 'fetched again' : 'taken away; no image needs it'
+      // Not fetched and sound all the same: another process has put it right, or its rights were all that was wrong.
+      if (sound.has(subject)) return fetched.has(subject) ? 'fetched again' : 'sound again'
+      return 'taken away; no image needs it'
     case 'reference':
       return 'complete again'
     case 'index':
