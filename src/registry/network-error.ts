@@ -61,6 +61,10 @@ export function networkError(error: unknown, where: Where, signal?: AbortSignal)
   const chain = chainOf(error)
   const ours = chain.find((link) => isHearthError(link))
   if (isHearthError(ours)) return new HearthError(ours.code, ours.message, { ...where, ...ours.details }, ours.cause)
+  if (isProxyLogin(error)) {
+    const message = `${where.host}: the proxy on the way to it wants another user and password (407)`
+    return new HearthError('CONNECTION_FAILED', message, { ...where, reason: '407' }, harmless(error))
+  }
   const abortLike = error instanceof Error && error.name === 'AbortError'
   const aborted = signal?.aborted === true || abortLike
   const named = aborted ? undefined : chain.find((link) => translate(link) !== undefined)
@@ -100,6 +104,11 @@ function translate(error: unknown): ErrorCode | undefined {
     FAMILIES.find(([pattern]) => pattern.test(native))?.[1] ??
     (Object.hasOwn(CALLS, syscall) ? CALLS[syscall] : undefined)
   )
+}
+
+/** What undici makes of a 407 to a request without a tunnel: a mistake of its caller, in one of many arguments. */
+function isProxyLogin(error: unknown): boolean {
+  return codeOf(error) === 'UND_ERR_INVALID_ARG' && (error as Error).message.startsWith('Proxy Authentication Required')
 }
 
 /** What is not HTTP at all: undici 7 gives such an error no code. */

@@ -243,6 +243,13 @@ describe('a transport with a proxy', () => {
     assert.doesNotMatch(everythingIn(error), /canary|user:/)
   })
 
+  it('fails when the proxy wants another password, also for plain requests', async () => {
+    const { host } = new URL((await startServer(() => ({ status: 407 }))).url)
+    const transport = aTransport({ proxy: { http: host }, plainHttpHosts: ['*'] })
+    const error = await fails(ask('http://registry.example/', transport), 'CONNECTION_FAILED')
+    assert.deepEqual(error.details, { ...WHERE, reason: '407' })
+  })
+
   for (const [scheme, target] of [
     ['http', 'https://registry.example/'],
     ['https', 'https://registry.example/'],
