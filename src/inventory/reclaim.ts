@@ -7,6 +7,7 @@ import { sealAll } from '../log/record.js'
 import type { Digest } from '../oci/digest.js'
 import { type CommitDeps, carryOut, commitRemoval, decide, lookFor, type Wish } from './commit-removal.js'
 import { type Budget, type EvictionInput, lastUseOf, planEvictions, usedAhead } from './eviction.js'
+import { withReferrers } from './referrers.js'
 import type { RemovalView, Snapshot } from './removal-plan.js'
 import type { ReclaimReport } from './reports.js'
 import { readSnapshot, takeSnapshot } from './surroundings.js'
@@ -106,8 +107,11 @@ async function chooser(
   // Their time begins now: else they would stay until it comes.
   if (!dryRun) await deps.uses.touch(usedAhead({ references: known, uses, now: deps.now() }))
   return async (view) => {
-    const { references, pins } = view.snapshot
+    const { pins } = view.snapshot
     const sizes = sizesIn(view)
+    // What goes anyway needs no room.
+    const going = withReferrers(new Set(), view)
+    const references = new Map([...view.snapshot.references].filter(([name]) => !going.has(name)))
     for (;;) {
       const { names } = planEvictions({ ...view, references, pins, sizes, uses, now: deps.now() }, budget)
       const fresh = [...(await deps.uses.lastUses(names))].filter(([name, use]) => use > (uses.get(name) ?? 0))

@@ -2,8 +2,8 @@ import type { IndexEntry } from '../log/decide.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
 import { subjectOf } from '../oci/referrer.js'
-import { closureOf, type ReadContent } from './closure.js'
-import type { RemovalView } from './removal-plan.js'
+import { type Closure, closureOf, type ReadContent } from './closure.js'
+import { doubtOf, type RemovalView } from './removal-plan.js'
 
 /** An entry of the cache that refers to an image, or to another one that does. */
 export interface HeldReferrer {
@@ -47,30 +47,45 @@ function referrersOf(digests: ReadonlySet<Digest>, all: readonly HeldReferrer[])
   return [...found.values()]
 }
 
-type Known = Pick<RemovalView, 'snapshot' | 'closures'>
+type Known = Pick<RemovalView, 'snapshot' | 'closures' | 'leased'>
 
 /**
- * Pure: the names that go when these do: also what refers to their images, and to nothing that stays. A name that a user gave
- * goes with nobody, nor does what is pinned itself.
+ * Pure: the names that go when these do: also what refers to their images, or to one that lost its last name earlier, as when its
+ * tag moved, and to nothing that stays. What refers to an image that is not here was wanted for itself, and stays. A name that a user
+ * gave goes with nobody, nor does what is pinned itself.
  */
 export function withReferrers(names: ReadonlySet<string>, known: Known): ReadonlySet<string> {
   const { pins } = known.snapshot
   const all = referrersIn(known).filter(({ reference }) => !names.has(reference) && !pins.has(reference))
   if (all.length === 0) return names
-  const referring = new Set(all.map(({ reference }) => reference))
-  const staying = digestsOf(known, (name) => !names.has(name) && !referring.has(name))
-  const kept = new Set(referrersOf(staying, all).map(({ reference }) => reference))
-  const going = referrersOf(
-    digestsOf(known, (name) => names.has(name)),
-    all,
-  )
-  return new Set([...names, ...going.map(({ reference }) => reference).filter((name) => !kept.has(name))])
+  const ofThese = digestsOf(known, (name) => names.has(name))
+  const going = namesOf(referrersOf(new Set([...ofThese, ...subjectsHere(all, names, known)]), all))
+  const staying = digestsOf(known, (name) => !names.has(name) && !going.has(name))
+  const kept = namesOf(referrersOf(staying, all))
+  return new Set([...names, ...[...going].filter((name) => !kept.has(name))])
+}
+
+/**
+ * Subjects that are in the cache, needed or not, and that no running pull counts on. None where it cannot be told what is needed:
+ * no blob goes then.
+ */
+function subjectsHere(
+  all: readonly HeldReferrer[],
+  names: ReadonlySet<string>,
+  { snapshot, closures, leased }: Known,
+): readonly Digest[] {
+  const here = all
+    .map(({ subject }) => subject)
+    .filter((subject) => snapshot.blobs.has(subject) && !leased.has(subject))
+  const isInDoubt = ([name, closure]: readonly [string, Closure]): boolean =>
+    !names.has(name) && doubtOf(name, closure, snapshot) !== undefined
+  return here.length === 0 || [...closures].some(isInDoubt) ? [] : here
 }
 
 /** Pure: those of the names that refer to nothing that stays. For names that nobody gave. */
 export function withoutReferrersOfOthers(names: ReadonlySet<string>, known: Known): ReadonlySet<string> {
   const staying = digestsOf(known, (name) => !names.has(name))
-  const kept = new Set(referrersOf(staying, referrersIn(known)).map(({ reference }) => reference))
+  const kept = namesOf(referrersOf(staying, referrersIn(known)))
   return new Set([...names].filter((name) => !kept.has(name)))
 }
 
@@ -79,6 +94,10 @@ function referrersIn({ snapshot, closures }: Known): readonly HeldReferrer[] {
     const subject = subjectOf(descriptor) ?? (isUnnamed(reference) ? closures.get(reference)?.subject : undefined)
     return subject === undefined ? [] : [{ reference, descriptor, subject }]
   })
+}
+
+function namesOf(referrers: readonly HeldReferrer[]): ReadonlySet<string> {
+  return new Set(referrers.map(({ reference }) => reference))
 }
 
 function digestsOf({ closures }: Known, wanted: (name: string) => boolean): ReadonlySet<Digest> {

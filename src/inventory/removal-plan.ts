@@ -77,7 +77,7 @@ function referencesRemoved(names: ReadonlySet<string>, evicts: boolean): Referen
  * and the reference does not promise, belongs to a platform that was not pulled, or to a name that another tool left dangling:
  * it needs nothing of ours.
  */
-function doubtOf(reference: string, closure: Closure, { references, blobs }: Snapshot): Failure | undefined {
+export function doubtOf(reference: string, closure: Closure, { references, blobs }: Snapshot): Failure | undefined {
   const { damage, absent, digests } = closure
   if (damage !== undefined) return { ...damage, details: { ...damage.details, reference } }
   const { root, served } = promisedBy(references.get(reference))
