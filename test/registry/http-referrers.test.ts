@@ -34,7 +34,7 @@ async function start(options: RawRegistryOptions = {}) {
     const found = await client.referrers(place, SUBJECT, { ...(artifactType !== undefined && { artifactType }) })
     return found.map(({ digest }) => digest)
   }
-  return { registry, digests }
+  return { registry, client, digests }
 }
 
 /** The tag that stands in for the API. */
@@ -86,13 +86,47 @@ describe('the referrers of a manifest', () => {
     }
   })
 
-  it('are no list without an end, none that leads elsewhere, and none that is something else', async () => {
+  it('come from the tag where the API answers with something else than a list', async () => {
+    const { registry, digests } = await start()
+    await addTag(
+      registry,
+      ARTIFACTS.map(({ root }) => root),
+    )
+    for (const [type, body] of [
+      ['text/html', '<html>'],
+      ['application/json', '{}'],
+      [IMAGE.root.mediaType, Buffer.from(IMAGE.blobs.get(SUBJECT) ?? []).toString()],
+    ] as const) {
+      registry.script({ kind: 'referrers' }, respond(200, { 'Content-Type': type }, body))
+      assert.deepEqual(await digests(), DIGESTS)
+    }
+  })
+
+  it('are none where what stands under the tag is no list', async () => {
+    const { registry, digests } = await start()
+    registry.add(IMAGE, 'app', referrersTag(SUBJECT))
+    assert.deepEqual(await digests(), [])
+    for (const body of ['', '{', '{"schemaVersion":2}', `{"mediaType":"${OCI_INDEX}","manifests":7}`]) {
+      registry.script({ kind: 'manifest' }, respond(200, { 'Content-Type': OCI_INDEX }, body))
+      assert.deepEqual(await digests(), [], body)
+    }
+  })
+
+  it('are none where the registry takes the tag for the digest, also of an index', async () => {
+    const index = await anImage({ platforms: ['linux/amd64', 'linux/arm64'] })
+    const { registry, client } = await start()
+    registry.add(index, 'app', referrersTag(index.root.digest))
+    const place = { registry: registry.host, repository: 'app' }
+    assert.deepEqual(await client.referrers(place, index.root.digest), [])
+  })
+
+  it('are no list without an end, none that leads elsewhere, and none that goes on as something else', async () => {
     const { registry, digests } = await start({ referrersPerPage: 1 })
     registry.script({ kind: 'referrers' }, withHeaders({ Link: `</v2/app/referrers/${SUBJECT}>; rel="next"` }))
     await rejects(digests(), 'PROTOCOL_ERROR')
     registry.script({ kind: 'referrers' }, withHeaders({ Link: '<http://127.0.0.1:1/v2/x>; rel="next"' }))
     await rejects(digests(), 'PROTOCOL_ERROR')
-    registry.script({ kind: 'referrers' }, respond(200, {}, '<html>'))
+    registry.script({ kind: 'referrers' }, (answer) => answer, respond(200, {}, '<html>'))
     await rejects(digests(), 'PROTOCOL_ERROR')
     registry.script({ kind: 'referrers' }, respond(403))
     await rejects(digests(), 'DENIED')
