@@ -1,6 +1,7 @@
 import type { BlobStat } from '../blobs/blob-store.js'
 import type { IndexEntry } from '../log/decide.js'
 import type { BlobCommitted, HearthEvent, ReferencePinned, ReferenceSet } from '../log/events.js'
+import type { IndexFile } from '../materialise/index-file.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
 import { closureOf, contentReader } from './closure.js'
@@ -10,12 +11,6 @@ import type { Survey, SurveyDeps } from './survey.js'
 import { checkImage } from './verify-closure.js'
 import { readIndex } from './verify-index.js'
 
-export interface NewLog {
-  readonly events: readonly HearthEvent[]
-  /** Whether index.json is put aside as well: no reader can make sense of it. */
-  readonly brokenIndex: boolean
-}
-
 export interface RebuildDeps extends SurveyDeps {
   /** Identity of this boot of the machine. */
   readonly boot: string
@@ -23,7 +18,10 @@ export interface RebuildDeps extends SurveyDeps {
    * Puts a log with these events in the place of the one that is there, which is kept; asks for the events once nobody else
    * can change the log. @returns where the old one is kept; undefined when there was none left.
    */
-  readonly replaceLog: (make: () => Promise<NewLog>, signal?: AbortSignal) => Promise<string | undefined>
+  readonly replaceLog: (
+    make: () => Promise<readonly HearthEvent[]>,
+    signal?: AbortSignal,
+  ) => Promise<string | undefined>
 }
 
 /**
@@ -38,15 +36,26 @@ export async function rebuildLog(survey: Survey, deps: RebuildDeps, signal?: Abo
   await deps.blobs.flush([...sound.keys()], { ...(signal && { signal }) })
   let restored: Restored = { references: [], pins: [], blobs: [] }
   const keptAside = await deps.replaceLog(async () => {
-    const index = await readIndex(deps.indexFile)
-    restored = await restore([...index.images.values()], { ...deps, sound, ...(signal && { signal }) })
-    return {
-      events: [...restored.blobs, ...restored.references, ...restored.pins],
-      brokenIndex: index.failure !== undefined,
-    }
+    const entries = await settleNames(deps.indexFile)
+    restored = await restore(entries, { ...deps, sound, ...(signal && { signal }) })
+    return [...restored.blobs, ...restored.references, ...restored.pins]
   }, signal)
   const [references, blobs] = [restored.references.length, restored.blobs.length]
   return { references, blobs, ...(keptAside !== undefined && { keptAside }) }
+}
+
+/**
+ * The entries of index.json. What hearth last wrote takes the place of one that is broken or gone: that copy goes aside with the
+ * old log, and whoever is killed before the new one is in place would find no names any more.
+ */
+function settleNames(indexFile: IndexFile): Promise<readonly IndexEntry[]> {
+  return indexFile.exclusively(async (file) => {
+    const { bytes, failure, images, lastWritten } = await readIndex(indexFile)
+    if (failure !== undefined) await file.setAside()
+    const isLost = failure !== undefined || bytes === undefined
+    if (isLost && lastWritten !== undefined && images.size > 0) await file.replace(lastWritten)
+    return [...images.values()]
+  })
 }
 
 interface Restored {

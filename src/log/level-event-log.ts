@@ -88,12 +88,12 @@ export class LevelEventLog implements EventLog {
   static async replace(
     root: string,
     options: LevelEventLogOptions,
-    make: () => Promise<Pick<ReplaceOptions, 'events' | 'brokenIndex'>>,
+    make: () => Promise<ReplaceOptions['events']>,
   ): Promise<string | undefined> {
     const path = await realRoot(root)
     const lock = await lockLog(path, { timeoutMs: options.lockTimeoutMs })
     try {
-      return await replaceDatabase(path, { ...(await make()), stamp: options.stamp ?? newStamp })
+      return await replaceDatabase(path, { events: await make(), stamp: options.stamp ?? newStamp })
     } finally {
       await lock.release()
     }

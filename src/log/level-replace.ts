@@ -1,13 +1,6 @@
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import {
-  ARCHIVE_FOLDER,
-  DAMAGED_FOLDER,
-  HEARTH_FOLDER,
-  INDEX_FILE,
-  LOG_FOLDER,
-  MATERIALISED_FILE,
-} from '../oci/image-layout.js'
+import { ARCHIVE_FOLDER, DAMAGED_FOLDER, HEARTH_FOLDER, LOG_FOLDER, MATERIALISED_FILE } from '../oci/image-layout.js'
 import type { HearthEvent } from './events.js'
 import { errnoOf, storeFailure } from './fs-failure.js'
 import { syncFolder } from './fs-sync-folder.js'
@@ -17,8 +10,6 @@ import type { Stamp } from './record.js'
 
 export interface ReplaceOptions {
   readonly events: readonly HearthEvent[]
-  /** Whether index.json goes aside as well. */
-  readonly brokenIndex: boolean
   readonly stamp: () => Stamp
 }
 
@@ -45,8 +36,7 @@ export async function replaceDatabase(root: string, options: ReplaceOptions): Pr
     await mkdir(aside, { recursive: true, mode: 0o700 })
     await syncFolder(dirname(dirname(aside)))
     // First what vouches for the old log: without it no state in between can be mistaken for one that lost records.
-    const others = [ARCHIVE_FOLDER, ...(options.brokenIndex ? [INDEX_FILE] : [])]
-    const companions = [MATERIALISED_FILE, `${MATERIALISED_FILE}.next`, ...others]
+    const companions = [MATERIALISED_FILE, `${MATERIALISED_FILE}.next`, ARCHIVE_FOLDER]
     for (const name of companions) await moveInto(aside, join(root, name))
     const kept = await moveInto(aside, join(root, LOG_FOLDER))
     await syncFolder(aside)

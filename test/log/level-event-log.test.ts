@@ -130,7 +130,7 @@ describe('a log shared by processes', () => {
     // Without a word to the handles of this process.
     const lock = await acquireLock(join(root, LOG_LOCK), { timeoutMs: 10_000, busy: () => assert.fail() })
     const stamp = () => ({ id: globalThis.crypto.randomUUID(), at: new Date().toISOString() })
-    await replaceDatabase(root, { events: [referenceSet('app:1')], brokenIndex: false, stamp })
+    await replaceDatabase(root, { events: [referenceSet('app:1')], stamp })
     await lock.release()
     const records = await readAll(log.read(0))
     assert.deepEqual(

@@ -6,7 +6,15 @@ import { after, before, beforeEach, describe, it } from 'node:test'
 import { type Cache, isHearthError, openCache, type VerifyOptions, type VerifyReport } from '../../src/index.js'
 import { acquireLock } from '../../src/lock/fs-lock.js'
 import { recordKey } from '../../src/log/level-format.js'
-import { FORMAT_FILE, INDEX_FILE, LOG_FOLDER, LOG_LOCK, MATERIALISED_FILE } from '../../src/oci/image-layout.js'
+import {
+  DAMAGED_FOLDER,
+  FORMAT_FILE,
+  INDEX_FILE,
+  LOG_FOLDER,
+  LOG_LOCK,
+  MATERIALISED_FILE,
+  QUARANTINE_FOLDER,
+} from '../../src/oci/image-layout.js'
 import { withDatabase, withLevelLog } from '../support/a-level-log.js'
 import { readAll } from '../support/a-log.js'
 import { anImage } from '../support/an-image.js'
@@ -16,6 +24,18 @@ import { type RawRegistry, startRawRegistry } from '../support/raw-registry.js'
 import { tempDir } from '../support/temp-dir.js'
 
 const LINUX = { platforms: ['linux/amd64'] }
+
+/** Loaded into a process, kills it right after the first rename to where a damaged log is kept. */
+const KILLED_ASIDE = `
+  import { promises } from 'node:fs'
+  import { syncBuiltinESMExports } from 'node:module'
+  const { rename } = promises
+  promises.rename = async (from, to) => {
+    await rename(from, to)
+    if (to.includes(${JSON.stringify(DAMAGED_FOLDER)})) process.kill(process.pid, 'SIGKILL')
+  }
+  syncBuiltinESMExports()
+`
 
 describe('hearth verify --rebuild', () => {
   let registry: RawRegistry
@@ -123,7 +143,8 @@ describe('hearth verify --rebuild', () => {
     const report = await rebuild()
     assert.deepEqual(left(report), [])
     assert.deepEqual(await list(), before)
-    assert.equal(await readFile(join(report.rebuilt?.keptAside ?? '', INDEX_FILE), 'utf8'), '{"schemaVersion":2,')
+    const [kept] = (await readdir(join(cache, QUARANTINE_FOLDER))).filter((name) => name.startsWith(INDEX_FILE))
+    assert.equal(await readFile(join(cache, QUARANTINE_FOLDER, kept ?? ''), 'utf8'), '{"schemaVersion":2,')
   })
 
   it('does not vouch for a damaged blob, and leaves no image without its reference', async () => {
@@ -181,6 +202,23 @@ describe('hearth verify --rebuild', () => {
     assert.deepEqual(left(await rebuild()), [])
     assert.deepEqual(await list(), before)
   })
+
+  for (const [what, damage] of Object.entries({
+    broken: (path: string) => writeFile(path, '{"schemaVersion":2,'),
+    missing: (path: string) => rm(path),
+  })) {
+    it(`keeps the names where index.json is ${what}, too, when it is killed as soon as it puts something aside`, async () => {
+      const before = await list()
+      await rm(log('CURRENT'))
+      await damage(join(cache, INDEX_FILE))
+      const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(KILLED_ASIDE)}` }
+      const { exitCode } = await hearth(['verify', '--rebuild', '--cache', cache], { env })
+      assert.equal(exitCode, null)
+      assert.deepEqual((await readdir(join(cache, DAMAGED_FOLDER))).length, 1)
+      assert.deepEqual(left(await rebuild()), [])
+      assert.deepEqual(await list(), before)
+    })
+  }
 
   it('refuses a cache of a newer hearth, which is not damaged', async () => {
     await writeFile(join(cache, FORMAT_FILE), JSON.stringify({ version: 99, id: 'x' }))
