@@ -7,6 +7,7 @@ import { isImageConfigType } from '../oci/media-type.js'
 import { type Platform, parsePlatformObject, rankPlatforms } from '../oci/platform.js'
 import { parseStrictJson } from '../oci/strict-json.js'
 import { leavesOf, type PlannedManifest, planImage, platformName, selectChildren } from '../pull/plan.js'
+import { labelled } from '../pull/unlabelled.js'
 import type { ExportedImage, PlatformImage } from './exported-image.js'
 import { wrongSize } from './wrong-size.js'
 
@@ -68,7 +69,8 @@ async function planPlatform(
   platform: Platform,
   deps: PlanExportDeps,
 ): Promise<ExportedImage> {
-  const { found, absent } = await readTree(root, deps, [platform])
+  const { found: read, absent } = await readTree(root, deps, [platform])
+  const found = await labelled(read, deps.blobs)
   const [top] = found
   const isPlain = top?.parsed.kind === 'manifest'
   const chosen = isPlain ? root : chosenOf(found, absent, platform)

@@ -2,6 +2,7 @@ import type { BlobStat } from '../blobs/blob-store.js'
 import { type Failure, isHearthError, toFailure } from '../errors.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
+import { isUnlabelled } from '../oci/manifest.js'
 import { isIndexType, isNondistributableType } from '../oci/media-type.js'
 import { parsePlatform, rankPlatforms } from '../oci/platform.js'
 import { isLeaf, isPartOfBundle, type ReadContent, type WalkedNode, walkImage } from './closure.js'
@@ -10,6 +11,8 @@ import { isLeaf, isPartOfBundle, type ReadContent, type WalkedNode, walkImage } 
 export interface RecordedImage {
   readonly descriptor: Descriptor
   readonly platforms: readonly string[]
+  /** Which manifest serves each of them; absent when nobody recorded it. */
+  readonly manifests?: Readonly<Record<string, Descriptor>>
   /** Of the record that set the reference, if the log has one. */
   readonly position?: number
 }
@@ -35,8 +38,9 @@ export interface ImageCheck {
 export async function checkImage(image: RecordedImage, options: ClosureOptions): Promise<ImageCheck> {
   const { read, sound, signal } = options
   const manifests = new Map<string, Descriptor>()
+  const untold = new Set<string>()
   const select = (children: readonly Descriptor[]): readonly Descriptor[] =>
-    choose(children, image.platforms, manifests)
+    choose(children, image, { manifests, untold })
   const gaps: WalkedNode[] = []
   let rootKind: WalkedNode['kind'] | undefined
   try {
@@ -52,23 +56,35 @@ export async function checkImage(image: RecordedImage, options: ClosureOptions):
   }
   const [gap] = gaps
   if (gap !== undefined) return { failure: gapFailure(gap, gaps.length), gaps, manifests }
-  const unserved = image.platforms.filter((platform) => !manifests.has(platform))
+  const unserved = image.platforms.filter((platform) => !manifests.has(platform) && !untold.has(platform))
   // A plain image's platform stands in its config: only an index can fail to list one.
   const failure = rootKind === 'index' && unserved.length > 0 ? unservedFailure(unserved) : undefined
   return { ...(failure && { failure }), gaps, manifests }
 }
 
-/** For each recorded platform the child that serves it, else the nested indexes that may. Notes what was found. */
+interface Chosen {
+  readonly manifests: Map<string, Descriptor>
+  /** Platforms that a manifest may serve of which the index does not say what it is for. */
+  readonly untold: Set<string>
+}
+
+/**
+ * For each recorded platform the child that serves it, by its label or as it was recorded, else the nested indexes that may.
+ * Notes what was found.
+ */
 function choose(
   children: readonly Descriptor[],
-  platforms: readonly string[],
-  manifests: Map<string, Descriptor>,
+  { platforms, manifests: recorded = {} }: RecordedImage,
+  { manifests, untold }: Chosen,
 ): readonly Descriptor[] {
   if (platforms.length === 0 || children.every(({ platform }) => platform === undefined)) return children
   const nested = children.filter(({ mediaType, platform }) => platform === undefined && isIndexType(mediaType))
+  const unlabelled = children.filter((child) => isUnlabelled(child, { manifests: children }))
   const chosen = new Set<Descriptor>()
   for (const platform of platforms) {
-    const [best] = rankPlatforms(parsePlatform(platform), children)
+    const [labelled] = rankPlatforms(parsePlatform(platform), children)
+    const best = labelled ?? unlabelled.find(({ digest }) => digest === recorded[platform]?.digest)
+    if (best === undefined && unlabelled.length > 0) untold.add(platform)
     if (best !== undefined) manifests.set(platform, best)
     for (const child of best === undefined ? nested : [best]) chosen.add(child)
   }

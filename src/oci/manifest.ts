@@ -3,6 +3,7 @@ import { type Descriptor, parseAnnotations, parseDescriptor, parseOptional, pars
 import { type Fields, invalidField, knownFields, parseFields } from './fields.js'
 import {
   declaredType,
+  isAmongManifests,
   isIndexType,
   isManifestType,
   isMediaType,
@@ -87,6 +88,12 @@ export function parseManifest(bytes: Uint8Array, mediaType: string | undefined):
 export function successors(parsed: ParsedManifest): readonly Descriptor[] {
   const seen = new Set<string>()
   return listed(parsed).filter(({ digest }) => !seen.has(digest) && seen.add(digest))
+}
+
+/** Pure. Whether an index leaves it unsaid what this manifest of its is made for, though it says it of others. */
+export function isUnlabelled({ platform, mediaType }: Descriptor, { manifests }: Pick<Index, 'manifests'>): boolean {
+  const isOne = platform === undefined && isAmongManifests(mediaType) && !isIndexType(mediaType)
+  return isOne && manifests.some((other) => other.platform !== undefined)
 }
 
 function listed(parsed: ParsedManifest): readonly Descriptor[] {

@@ -1,8 +1,8 @@
 import { HearthError } from '../errors.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
-import { type Index, type Manifest, type ParsedManifest, successors } from '../oci/manifest.js'
-import { isIndexType, isNondistributableType } from '../oci/media-type.js'
+import { type Index, isUnlabelled, type Manifest, type ParsedManifest, successors } from '../oci/manifest.js'
+import { isAmongManifests, isIndexType, isNondistributableType } from '../oci/media-type.js'
 import { formatPlatform, normalisePlatform, type Platform, rankPlatforms } from '../oci/platform.js'
 
 /** Which platforms of an image are wanted. `all` takes every child of an index, attestations and artifacts too. */
@@ -29,15 +29,17 @@ export interface ImagePlan {
 
 /**
  * Pure. Which children of an index have to be looked at for the wanted platforms: for each platform the best match, or,
- * when nothing on this level fits, the nested indexes that do not say what they are for.
+ * when nothing on this level fits, what does not say what it is for: nested indexes and manifests, whose configs say it.
  */
 export function selectChildren(index: Pick<Index, 'manifests'>, wanted: WantedPlatforms): readonly Descriptor[] {
   if (wanted === 'all' || index.manifests.every(({ platform }) => platform === undefined)) return index.manifests
-  const nested = index.manifests.filter(({ mediaType, platform }) => platform === undefined && isIndexType(mediaType))
+  const unlabelled = index.manifests.filter(
+    ({ mediaType, platform }) => platform === undefined && isAmongManifests(mediaType),
+  )
   const chosen = new Set<Descriptor>()
   for (const platform of wanted) {
     const [best] = rankPlatforms(platform, index.manifests)
-    for (const child of best === undefined ? nested : [best]) chosen.add(child)
+    for (const child of best === undefined ? unlabelled : [best]) chosen.add(child)
   }
   return [...chosen]
 }
@@ -53,7 +55,8 @@ export function leavesOf(manifest: Manifest): readonly Descriptor[] {
  * Pure: puts together what the walk over an image's manifests found.
  * @param found the root first, parents before their children, as the walk met them.
  * @param blobs what its indexes list besides manifests and other indexes.
- * @throws HearthError PLATFORM_UNKNOWN when an index has nothing for one of the wanted platforms.
+ * @throws HearthError PLATFORM_UNKNOWN when an index has nothing for one of the wanted platforms. Manifests of which it does not
+ *   say what they are for may serve any of them, as long as they are not `labelled`.
  */
 export function planImage(
   found: readonly PlannedManifest[],
@@ -103,8 +106,12 @@ function platformsOf(
     return platforms
   }
   if (candidates.length === 0) return platforms
+  const isOpen = indexes.some((index) =>
+    index.manifests.some((child) => held.has(child.digest) && isUnlabelled(child, index)),
+  )
   for (const platform of wanted) {
     const [best] = rankPlatforms(platform, serving)
+    if (best === undefined && isOpen) continue
     if (best === undefined) throw platformUnknown(platform, candidates)
     platforms.set(platformName(best.platform ?? platform), best)
   }
@@ -116,8 +123,12 @@ export function platformUnknown(platform: Platform, candidates: readonly Descrip
   const offered = candidates.map((child) => (child.platform === undefined ? '' : platformName(child.platform)))
   const shown = [...new Set(offered)].filter((name) => !name.startsWith('unknown')).slice(0, 20)
   const wanted = platformName(platform)
-  return new HearthError('PLATFORM_UNKNOWN', `the image has nothing for ${wanted}; it has ${shown.join(', ')}`, {
-    expected: wanted,
-    actual: shown.join(','),
-  })
+  return new HearthError(
+    'PLATFORM_UNKNOWN',
+    `the image has nothing for ${wanted}; it has ${shown.join(', ') || 'no platforms'}`,
+    {
+      expected: wanted,
+      actual: shown.join(','),
+    },
+  )
 }

@@ -2,18 +2,11 @@ import type { BlobStore } from '../blobs/blob-store.js'
 import { HearthError, isHearthError } from '../errors.js'
 import type { ReferenceRecord } from '../log/event-log.js'
 import type { Descriptor } from '../oci/descriptor.js'
-import { MAX_MANIFEST_BYTES, type Manifest } from '../oci/manifest.js'
+import type { Manifest } from '../oci/manifest.js'
 import { isImageConfigType } from '../oci/media-type.js'
-import {
-  type HostPlatform,
-  hostPlatform,
-  type Platform,
-  parsePlatform,
-  parsePlatformObject,
-  rankPlatforms,
-} from '../oci/platform.js'
+import { type HostPlatform, hostPlatform, type Platform, parsePlatform, rankPlatforms } from '../oci/platform.js'
 import { formatReference, type Reference } from '../oci/reference.js'
-import { parseStrictJson } from '../oci/strict-json.js'
+import { configPlatform, readConfigPlatform } from './config-platform.js'
 import { type Fetched, fetchLeaves, NOTHING } from './leaves.js'
 import { type ImagePlan, platformName, type WantedPlatforms } from './plan.js'
 import type { ImageRun } from './run.js'
@@ -64,7 +57,7 @@ export async function checkPlatform(reference: Reference, plan: ImagePlan, run: 
   const config = plainConfig(plan)
   if (wanted === 'all' || config === undefined) return NOTHING
   const fetched = await fetchLeaves(reference, { leaves: [config] }, run)
-  const [platform] = await readPlatforms(config, run.deps.blobs)
+  const platform = await readConfigPlatform(config, run.deps.blobs)
   for (const asked of wanted) {
     if (rankPlatforms(asked, platform === undefined ? [] : [{ platform }]).length > 0) continue
     const expected = platformName(asked)
@@ -81,14 +74,8 @@ export async function checkPlatform(reference: Reference, plan: ImagePlan, run: 
  */
 export async function plainPlatforms(plan: ImagePlan, blobs: Pick<BlobStore, 'read'>): Promise<readonly string[]> {
   const config = plainConfig(plan)
-  if (config === undefined) return []
-  try {
-    return (await readPlatforms(config, blobs)).map(platformName)
-  } catch (error) {
-    // Not what may be wrong with the blob or the disk: those have codes of their own.
-    if (isHearthError(error, 'MANIFEST_INVALID')) return []
-    throw error
-  }
+  const platform = config && (await configPlatform(config, blobs))
+  return platform === undefined ? [] : [platformName(platform)]
 }
 
 function plainConfig({ manifests, root }: ImagePlan): Descriptor | undefined {
@@ -98,12 +85,4 @@ function plainConfig({ manifests, root }: ImagePlan): Descriptor | undefined {
 
 function isImageConfig({ config }: Manifest): boolean {
   return isImageConfigType(config.mediaType)
-}
-
-async function readPlatforms({ digest, size }: Descriptor, blobs: Pick<BlobStore, 'read'>): Promise<Platform[]> {
-  if (size > MAX_MANIFEST_BYTES) return []
-  const bytes = await blobs.read(digest, { maxBytes: MAX_MANIFEST_BYTES })
-  const config = parseStrictJson(bytes, { what: `config ${digest}`, code: 'MANIFEST_INVALID' })
-  const platform = parsePlatformObject(config, `config ${digest}`)
-  return platform.os === 'unknown' || platform.architecture === 'unknown' ? [] : [platform]
 }

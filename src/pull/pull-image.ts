@@ -6,11 +6,12 @@ import { commitManifests } from './commit-manifests.js'
 import { type Fetched, fetchLeaves, NOTHING, sumOf } from './leaves.js'
 import { type ImagePlan, planImage } from './plan.js'
 import { checkPlatform, plainPlatforms, withKnownPlatforms } from './platforms.js'
-import { readImage } from './read-image.js'
+import { type ImageManifests, readImage } from './read-image.js'
 import { pullReferrers } from './referrers.js'
 import type { PulledImage } from './report.js'
 import { type Resolution, resolve } from './resolve.js'
 import type { ImageRun } from './run.js'
+import { labelled, unlabelledConfigs } from './unlabelled.js'
 
 /** The eight steps for one image. Resolves when its reference is recorded; index.json follows by the recorder's flush. */
 export async function pullImage(requested: string, reference: Reference, run: ImageRun): Promise<PulledImage> {
@@ -61,7 +62,8 @@ async function complete(
   const offline = run.request.policy === 'never'
   const { signal } = run
   const manifests = await readImage(reference, resolution, { wanted, offline, signal }, { ...run.holdings, ...run })
-  const plan = planImage(manifests.found, wanted, manifests.blobs)
+  const told = wanted === 'all' ? { ...manifests, configs: NOTHING } : await tellApart(reference, manifests, run)
+  const plan = planImage(told.found, wanted, manifests.blobs)
   run.planned()
   const config = run.request.strict ? await checkPlatform(reference, plan, run) : NOTHING
   const leaves = await fetchLeaves(reference, plan, run)
@@ -70,10 +72,21 @@ async function complete(
   // The last moment to stop: from here on the image is there.
   if (signal.aborted) throw new HearthError('ABORTED', 'stopped')
   const outdatedBy = await recordReference(event, known, run)
-  const fetched = sumOf(config, leaves, committed)
+  const fetched = sumOf(told.configs, config, leaves, committed)
   if (outdatedBy === undefined) return { event, fetched }
   const again = await complete(reference, resolution, outdatedBy, run)
   return { event: again.event, fetched: sumOf(fetched, again.fetched) }
+}
+
+/** Before any layer is fetched: what their index says nothing of may be for other platforms than the wanted ones. */
+async function tellApart(
+  reference: Reference,
+  { found }: Pick<ImageManifests, 'found'>,
+  run: ImageRun,
+): Promise<Pick<ImageManifests, 'found'> & { readonly configs: Fetched }> {
+  const leaves = unlabelledConfigs(found)
+  const configs = leaves.length === 0 ? NOTHING : await fetchLeaves(reference, { leaves }, run)
+  return { found: await labelled(found, run.deps.blobs), configs }
 }
 
 async function describe(reference: Reference, plan: ImagePlan, run: ImageRun): Promise<ReferenceSet> {

@@ -51,6 +51,11 @@ describe('selectChildren', async () => {
     assert.deepEqual(selectChildren(indexOf(one, nested), [amd64, s390x]), [one, nested])
   })
 
+  it('takes manifests that do not say what they are for only when nothing else fits', () => {
+    assert.deepEqual(selectChildren(indexOf(plain, one), [amd64]), [one])
+    assert.deepEqual(selectChildren(indexOf(plain, unknown), [amd64]), [plain])
+  })
+
   it('takes nothing when nothing fits', () => {
     assert.deepEqual(selectChildren(indexOf(one, two), [s390x]), [])
     assert.deepEqual(selectChildren(indexOf(), [amd64]), [])

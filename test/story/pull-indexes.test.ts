@@ -175,6 +175,58 @@ describe('pulling an unusual', () => {
     })
   })
 
+  describe('index that says of some children alone what they are for', () => {
+    const [amd64, arm64] = ['amd64', 'arm64'].map((architecture) => ({ os: 'linux', architecture }))
+    const attested = { os: 'unknown', architecture: 'unknown' }
+    /** Images of which the index says nothing, beside an attestation of which it says that it is for no platform. */
+    async function serveUnlabelled(...configs: readonly object[]) {
+      const collector = new BlobCollector('sha256')
+      const images: Descriptor[] = []
+      for (const config of configs) images.push(await anImageOf(config, collector))
+      const attestation = { ...(await anImageOf(attested, collector)), platform: attested }
+      return { name: serve(collector, await anIndex([...images, attestation], collector)), images }
+    }
+
+    it('serves a platform by an image whose config says so', async () => {
+      const { name, images } = await serveUnlabelled(amd64 ?? {})
+      assert.deepEqual((await pulled(name, { platforms: ['linux/amd64'] })).platforms, ['linux/amd64'])
+      const { root } = await cache.inspect(name)
+      assert.deepEqual(
+        root.children.map(({ present }) => present),
+        [true, false],
+      )
+      await cache.export(name, { output: join(folder, '..', 'app.tar'), platform: 'linux/amd64' })
+      await rm(join(folder, blobPath(images[0]?.digest ?? assert.fail())))
+      assert.ok((await cache.verify()).problems.some(({ subject }) => subject === name))
+      await cache.verify({ repair: true })
+      await pulled(name, { platforms: ['linux/amd64'], pull: 'never' })
+    })
+
+    it('serves each platform by its image', async () => {
+      const { name } = await serveUnlabelled(amd64 ?? {}, arm64 ?? {})
+      const { platforms } = await pulled(name, { platforms: ['linux/arm64'] })
+      assert.deepEqual(platforms, ['linux/arm64/v8'])
+      const both = await pulled(name, { platforms: ['linux/amd64'] })
+      assert.deepEqual(both.platforms, ['linux/amd64', 'linux/arm64/v8'])
+    })
+
+    it('is refused before any layer when the config says something else, or nothing', async () => {
+      for (const config of [arm64 ?? {}, {}]) {
+        const { name } = await serveUnlabelled(config)
+        assert.equal(await refused(name, { platforms: ['linux/amd64'] }), 'PLATFORM_UNKNOWN')
+        assert.equal(registry.blobRequests().size, 1, 'the config')
+        await registry.close()
+        registry = await startRawRegistry({ uploads: {} })
+      }
+    })
+
+    it('leaves it to the pull, in a dry run, what such an image is for', async () => {
+      const { name } = await serveUnlabelled(arm64 ?? {})
+      const { images } = await cache.planWarm([name], { platforms: ['linux/amd64'] })
+      assert.equal(images[0]?.ok, true)
+    })
+  })
+
   describe('config', () => {
     const CONFIGS: readonly string[] = ['', 'junk', '{"os":5}', '{"os":"linux","OS":"linux"}', '{"os":"a","os":"b"}']
     const serveWith = async (text: string) => {
