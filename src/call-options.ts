@@ -29,6 +29,8 @@ export interface InputOptions extends SignalOptions {
   readonly files?: readonly string[]
   /** Of all files. Default: each one's content decides. */
   readonly format?: InputFormat
+  /** Leave what Compose files also say how to build. Default: pull it, as Compose does. */
+  readonly ignoreBuildable?: boolean
   /** For images about which the files say nothing: as in `pull`. */
   readonly platforms?: readonly string[]
 }

@@ -77,7 +77,8 @@ Files are told apart by their content:
   lock         what "hearth lock" wrote: exactly those digests
 
 An image that several files name is pulled once, with the platforms of all of them. A broken file ends the command
-before anything is fetched. Files that a Compose file includes or extends are not read.
+before anything is fetched. Files that a Compose file includes or extends are not read. Of a service with both build and
+image the image is pulled, as Compose does; with --ignore-buildable it is left, and --dry-run names it.
 `
 
 export const PUSH_HELP = `

@@ -14,6 +14,7 @@ export type Invocation =
       readonly references: readonly string[]
       readonly files?: readonly string[]
       readonly format?: InputFormat
+      readonly ignoreBuildable?: boolean
       readonly platforms?: readonly string[]
       readonly pull?: PullPolicy
       readonly locked?: string
@@ -25,6 +26,7 @@ export type Invocation =
       readonly verb: 'lock'
       readonly files: readonly string[]
       readonly format?: InputFormat
+      readonly ignoreBuildable?: boolean
       readonly platforms?: readonly string[]
       readonly output?: string
       readonly update: boolean

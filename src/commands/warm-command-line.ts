@@ -6,6 +6,8 @@ import type { Invocation } from './invocation.js'
 import { collect, collectList } from './option-values.js'
 import { Option } from './typed-commander.js'
 
+const IGNORE_BUILDABLE = 'leave images that a Compose file also says how to build'
+
 /** The commands that read files of images. @throws HearthError USAGE when there is nothing to do. */
 export function addWarmCommands(
   program: ReturnType<typeof createProgram>,
@@ -17,6 +19,7 @@ export function addWarmCommands(
     .argument('[reference...]', 'images, as for pull')
     .option('-f, --file <file>', 'read images from this file, or - for standard input; repeatable', collect)
     .addOption(formatOption())
+    .option('--ignore-buildable', IGNORE_BUILDABLE)
     .option('--platform <os/arch[/variant]>', 'where a file says nothing: as for pull', collectList)
     .addOption(new Option('--pull [policy]', 'when to ask the registry, as for pull').choices(PULL_POLICIES))
     .option('--locked <lock>', 'pull exactly the digests in this lock file')
@@ -24,7 +27,9 @@ export function addWarmCommands(
     .option('--fail-fast', 'stop at the first failure')
     .option('--dry-run', 'show what would be fetched; fetch nothing, write nothing')
     .addHelpText('after', WARM_HELP)
-    .action((references, { file, format, platform, pull, locked, referrers, failFast = false, dryRun = false }) => {
+    .action((references, words) => {
+      const { file, format, ignoreBuildable, platform, pull, locked, referrers } = words
+      const { failFast = false, dryRun = false } = words
       if (references.length === 0 && file === undefined && locked === undefined) {
         throw new HearthError('USAGE', 'name images, files (-f) or a lock file (--locked)')
       }
@@ -35,6 +40,7 @@ export function addWarmCommands(
         dryRun,
         ...(file !== undefined && { files: file }),
         ...(format !== undefined && { format }),
+        ...(ignoreBuildable && { ignoreBuildable }),
         ...(platform !== undefined && { platforms: platform }),
         ...(pull !== undefined && pull !== true && { pull }),
         ...(locked !== undefined && { locked }),
@@ -48,9 +54,10 @@ export function addWarmCommands(
     .option('-o, --output <lock>', 'the lock file to write; without it, standard output')
     .option('--update', 'show what moved since the lock file was written; without files, of its own names')
     .addOption(formatOption())
+    .option('--ignore-buildable', IGNORE_BUILDABLE)
     .option('--platform <os/arch[/variant]>', 'lock these platforms alone; repeatable (default: all)', collectList)
     .addHelpText('after', LOCK_HELP)
-    .action((files, { output: written, update = false, format, platform }) => {
+    .action((files, { output: written, update = false, format, ignoreBuildable, platform }) => {
       // As for files that are read, - is the standard stream.
       const output = written === '-' ? undefined : written
       if (update && output === undefined) throw new HearthError('USAGE', '--update needs a lock file: -o LOCK')
@@ -60,6 +67,7 @@ export function addWarmCommands(
         files,
         update,
         ...(format !== undefined && { format }),
+        ...(ignoreBuildable && { ignoreBuildable }),
         ...(platform !== undefined && { platforms: platform }),
         ...(output !== undefined && { output }),
       })

@@ -1,6 +1,7 @@
 import type { Cache, PlannedImage, WarmOptions, WarmPlan, WarmPlanOptions, WarmReport } from '../index.js'
 import { failureLine } from './failure.js'
 import { type DocumentOutcome, exitCodeOf } from './outcome.js'
+import { printable } from './printable.js'
 import { renderPull } from './pull.js'
 import { table } from './table.js'
 import { count, formatBytes, formatDuration } from './units.js'
@@ -42,7 +43,7 @@ export function renderWarm(report: WarmReport): DocumentOutcome {
 
 /** A row for each image, with its share of what would be fetched. */
 export function renderPlan(plan: WarmPlan): DocumentOutcome {
-  const { images, totals } = plan
+  const { images, built, totals } = plan
   const planned = images.flatMap((image) => (image.ok ? [image] : []))
   const failed = images.flatMap((image) => (image.ok ? [] : [image]))
   const header = ['REFERENCE', 'DIGEST', 'PLATFORMS', 'FETCH', 'SHARED', 'PRESENT']
@@ -57,6 +58,7 @@ export function renderPlan(plan: WarmPlan): DocumentOutcome {
     lines: [
       ...table([header, ...planned.map(rowOf)], [3, 4, 5]),
       `${count(totals.images, 'image')}: ${parts.join(', ')}`,
+      ...built.map((reference) => `left, as a Compose file builds it: ${printable(reference)}`),
     ],
     problems: failed.map(({ failure, reference, requested }) => failureLine(failure, reference ?? requested)),
     exitCode: exitCodeOf(failed.map(({ failure }) => failure)),

@@ -16,6 +16,8 @@ export interface GatherRequest {
   readonly files: readonly string[]
   /** Of all files. Default: each one's content decides. */
   readonly format?: InputFormat
+  /** Leave what Compose files also say how to build. */
+  readonly ignoreBuildable?: boolean
   /** What the user wants of images about which the inputs say nothing. */
   readonly platforms: readonly string[]
   readonly signal: AbortSignal
@@ -34,6 +36,8 @@ export interface Gathered {
   readonly images: readonly WantedImage[]
   /** Tag lists that could not be had, or in which nothing fits. */
   readonly failures: readonly FailedImage[]
+  /** Names that inputs leave because they build what these stand for, and that nothing else asks for. */
+  readonly built: readonly string[]
 }
 
 /** Pure. What a caller left open: no files, no platforms, no way to stop. */
@@ -50,30 +54,32 @@ export function gatherRequest<T extends Partial<GatherRequest>>(
  * @throws HearthError REFERENCE_INVALID, INPUT_INVALID with the place, ABORTED
  */
 export async function gather(request: GatherRequest, deps: GatherDeps): Promise<Gathered> {
-  const { references, files, format, platforms, signal } = request
+  const { references, files, format, ignoreBuildable = false, platforms, signal } = request
   const named = references.map((text): WantedImage => ({ reference: formatReference(parseReference(text)) }))
   const inputs: ParsedInput[] = []
   // One after another: standard input may be named among them, and parsing is no waiting.
   for (const file of files) {
     const bytes = await deps.readFile(file, signal)
-    inputs.push(await parseInput(bytes, { file, env: deps.env, ...(format !== undefined && { format }) }))
+    inputs.push(
+      await parseInput(bytes, { file, env: deps.env, ignoreBuildable, ...(format !== undefined && { format }) }),
+    )
   }
   const answers = await askForTags(
     inputs.flatMap(({ queries }) => queries),
     { deps, signal },
   )
   const all = [...named, ...inputs.flatMap(({ images }) => images), ...answers.images]
-  return {
-    images: mergeWanted(all, { platforms, ownPlatform: formatPlatform(hostPlatform(deps.host)) }),
-    failures: answers.failures,
-  }
+  const images = mergeWanted(all, { platforms, ownPlatform: formatPlatform(hostPlatform(deps.host)) })
+  const built = new Set(inputs.flatMap((input) => input.built))
+  for (const { reference } of images) built.delete(reference)
+  return { images, failures: answers.failures, built: [...built] }
 }
 
 /** All repositories at once, each once; the requests wait in their hosts' lanes. */
 async function askForTags(
   queries: readonly TagQuery[],
   { deps, signal }: { readonly deps: GatherDeps; readonly signal: AbortSignal },
-): Promise<Gathered> {
+): Promise<Pick<Gathered, 'images' | 'failures'>> {
   const lists = new Map<string, Promise<readonly string[]>>()
   const listOf = ({ repository }: TagQuery): Promise<readonly string[]> => {
     const name = repositoryName(repository)

@@ -1,6 +1,5 @@
-import { isHearthError } from '../errors.js'
 import { expectMap, expectText, type Located, type LocatedMap, member } from './located.js'
-import { type WantedImage, wantImage } from './wanted-image.js'
+import { ifReadable, type WantedImage, wantImage } from './wanted-image.js'
 
 const CONTAINERS = ['initContainers', 'containers', 'ephemeralContainers'] as const
 const CONTROLLERS = /^(?:Deployment|ReplicaSet|StatefulSet|DaemonSet)(?:List)?$/
@@ -25,7 +24,7 @@ export function isKubernetes(document: Located): boolean {
  * @throws HearthError INPUT_INVALID
  */
 export function readKubernetes(documents: readonly Located[]): WantedImage[] {
-  return documents.flatMap((document) => walk(expectMap(document, 'the document'), passOver))
+  return documents.flatMap((document) => walk(expectMap(document, 'the document'), ifReadable))
 }
 
 /** What to do about a container or a volume that cannot be read. */
@@ -45,20 +44,11 @@ function walk(value: Located, outer: Attitude): WantedImage[] {
 function attitudeTo(object: LocatedMap): Attitude {
   const [group = '', version] = textOf(object, 'apiVersion').split('/')
   const kinds = WORKLOADS.get(version === undefined ? '' : group)
-  return kinds?.test(textOf(object, 'kind')) === true ? demand : passOver
+  return kinds?.test(textOf(object, 'kind')) === true ? demand : ifReadable
 }
 
 function demand(read: () => WantedImage[]): WantedImage[] {
   return read()
-}
-
-function passOver(read: () => WantedImage[]): WantedImage[] {
-  try {
-    return read()
-  } catch (error) {
-    if (isHearthError(error, 'INPUT_INVALID')) return []
-    throw error
-  }
 }
 
 /** A schema of pod specs has a map in this place. */

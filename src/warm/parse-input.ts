@@ -22,6 +22,8 @@ export interface InputOptions extends FormatOptions {
 export interface ParsedInput {
   readonly images: readonly WantedImage[]
   readonly queries: readonly TagQuery[]
+  /** Names that are left because the input says how to build what they stand for. */
+  readonly built: readonly string[]
 }
 
 /**
@@ -34,7 +36,7 @@ export async function parseInput(bytes: Uint8Array, options: InputOptions): Prom
   if (bytes.length > MAX_INPUT_BYTES) throw inputInvalid(start, `larger than ${MAX_INPUT_BYTES} bytes`)
   const text = decode(bytes, file)
   if (format === 'lines' || (format === undefined && looksLikeLines(text))) {
-    return { images: readLines(text, options), queries: [] }
+    return plain(readLines(text, options))
   }
   return readQuickly(bytes, text, options, (documents) => readDocuments(documents, options))
 }
@@ -69,11 +71,11 @@ function readDocuments(documents: readonly Located[], options: InputOptions): Pa
     case 'kubernetes':
       return plain(readKubernetes(documents))
     case 'compose':
-      return plain(readCompose(onlyOne(documents, file), options))
+      return { ...readCompose(onlyOne(documents, file), options), queries: [] }
     case 'linuxkit':
       return plain(readLinuxkit(onlyOne(documents, file)))
     case 'skopeo-sync':
-      return readSkopeoSync(onlyOne(documents, file))
+      return { ...readSkopeoSync(onlyOne(documents, file)), built: [] }
     case 'lock':
       return plain(imagesOfLock(readLock(onlyOne(documents, file))))
     case 'lines':
@@ -84,7 +86,7 @@ function readDocuments(documents: readonly Located[], options: InputOptions): Pa
 }
 
 function plain(images: readonly WantedImage[]): ParsedInput {
-  return { images, queries: [] }
+  return { images, queries: [], built: [] }
 }
 
 /** From the most telling shape to the least. */

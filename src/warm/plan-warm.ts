@@ -37,7 +37,7 @@ export interface PlanDeps extends GatherDeps {
  * @throws HearthError as warm does before it fetches; ABORTED
  */
 export async function planWarm(request: PlanRequest, deps: PlanDeps): Promise<WarmPlan> {
-  const { images, failures } = await gatherLocked(request, deps)
+  const { images, failures, built } = await gatherLocked(request, deps)
   const { signal } = request
   const needs: (ImageNeeds | FailedImage)[] = []
   const planOne = async ([place, target]: [number, PullTarget]): Promise<void> => {
@@ -52,7 +52,7 @@ export async function planWarm(request: PlanRequest, deps: PlanDeps): Promise<Wa
   const targets = images.map((image) => targetOf(image, deps.host))
   await inLanes(targets.entries(), planOne, { lanes: IMAGES_AT_ONCE, signal })
   const planned = shareOut([...failures, ...needs])
-  return { images: planned, totals: totalsOf(planned) }
+  return { images: planned, built, totals: totalsOf(planned) }
 }
 
 /** What one image consists of, and which of it is not here. */

@@ -21,6 +21,8 @@ export interface WarmTotals {
 /** What a warm would do. */
 export interface WarmPlan {
   readonly images: readonly (PlannedImage | FailedImage)[]
+  /** Names that Compose files leave because they build what these stand for. */
+  readonly built: readonly string[]
   readonly totals: PlanTotals
 }
 

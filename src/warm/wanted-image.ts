@@ -33,6 +33,8 @@ export interface FormatOptions {
   readonly file: string
   /** For formats that speak of variables. */
   readonly env: Environment
+  /** Leave images that the file also says how to build. */
+  readonly ignoreBuildable?: boolean
 }
 
 /**
@@ -47,6 +49,16 @@ export function wantImage({ text, place }: LocatedText, platforms: readonly Loca
 
 function readPlatform({ text, place }: LocatedText): string {
   return text === 'all' ? text : at(place, () => formatPlatform(parsePlatform(text)))
+}
+
+/** What a reader finds; nothing where it meets something that it cannot read. */
+export function ifReadable(read: () => WantedImage[]): WantedImage[] {
+  try {
+    return read()
+  } catch (error) {
+    if (isHearthError(error, 'INPUT_INVALID')) return []
+    throw error
+  }
 }
 
 /** Runs a parser; what it refuses is an invalid input at that place. @throws HearthError INPUT_INVALID */

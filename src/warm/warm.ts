@@ -40,9 +40,9 @@ export async function gatherLocked(request: WarmRequest, deps: GatherDeps): Prom
   const { locked, references, files, signal } = request
   if (locked === undefined) return gather(request, deps)
   const lock = await parseLock(await deps.readFile(locked, signal), locked)
-  if (references.length + files.length === 0) return { images: imagesOfLock(lock), failures: [] }
-  const { images, failures } = await gather(request, deps)
-  return { images: pinTo(lock, images, locked), failures }
+  if (references.length + files.length === 0) return { images: imagesOfLock(lock), failures: [], built: [] }
+  const gathered = await gather(request, deps)
+  return { ...gathered, images: pinTo(lock, gathered.images, locked) }
 }
 
 /** Pure. An image as the coordinator takes it. @throws HearthError PLATFORM_INVALID */

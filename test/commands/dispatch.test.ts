@@ -40,7 +40,7 @@ function aCache(): Cache & { readonly calls: unknown[][] } {
     path: '/cache',
     pull: (...call) => answer({ results: [] }, 'pull', ...call),
     warm: (...call) => answer({ results: [], totals: NO_TOTALS }, 'warm', ...call),
-    planWarm: (...call) => answer({ images: [], totals: NO_PLAN }, 'planWarm', ...call),
+    planWarm: (...call) => answer({ images: [], built: [], totals: NO_PLAN }, 'planWarm', ...call),
     lock: (...call) =>
       answer({ lock: { version: 1, images: {} }, text: '', changes: [], failures: [] }, 'lock', ...call),
     export: (...call) => answer({ format: 'oci', images: [], referrers: 0, blobs: 0, bytes: 0 }, 'export', ...call),

@@ -30,6 +30,10 @@ describe('the words of warm', () => {
       files: ['x.yml', '-'],
     })
     assert.deepEqual(invocationOf('warm', '--locked', 'x.lock'), { ...plain, locked: 'x.lock' })
+    for (const verb of ['warm', 'lock']) {
+      const found = invocationOf(verb, ...(verb === 'warm' ? ['-f'] : []), 'x.yml', '--ignore-buildable')
+      assert.equal('ignoreBuildable' in found && found.ignoreBuildable, true)
+    }
     refused('warm')
     refused('warm', '--dry-run')
   })

@@ -69,10 +69,16 @@ describe('the plan of a warm', () => {
   }
   const plan = (...images: WarmPlan['images']): WarmPlan => ({
     images,
+    built: [],
     totals: {
       ...{ images: images.length, failed: 0, fetchBlobs: 3 },
       ...{ fetchBytes: 4 * MIB, sharedBytes: 2 * MIB, presentBytes: MIB },
     },
+  })
+
+  it('names what is left because it is built', () => {
+    const { lines } = renderPlan({ ...plan(image), built: ['docker.io/library/web:1'] })
+    assert.equal(lines.at(-1), 'left, as a Compose file builds it: docker.io/library/web:1')
   })
 
   it('is a table of what each image would fetch, and a sum', () => {

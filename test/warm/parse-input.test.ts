@@ -48,6 +48,23 @@ describe('inputs, recognised by their content', () => {
     ])
   })
 
+  it('leaves what a Compose file builds in all of its services, if that is wanted or its pull policy says so', async () => {
+    const text = [
+      'services:',
+      '  web: {build: ., image: web:1}',
+      '  worker: {image: web:1}',
+      '  tool: {build: ., image: tool:1, pull_policy: build}',
+      '  test: {image: tool:1, volumes: [{type: image, source: tool:1}]}',
+      '  odd: {build: ., image: "UPPER", pull_policy: build}',
+      '  db: {image: redis:7}',
+    ].join('\n')
+    const [web, tool, db] = ['web:1', 'tool:1', 'redis:7'].map((name) => `docker.io/library/${name}`)
+    const asCompose = await parseText(text)
+    assert.deepEqual([wantedIn(asCompose), asCompose.built], [[web, web, db], [tool]])
+    const without = await parseText(text, { ignoreBuildable: true })
+    assert.deepEqual([wantedIn(without), without.built], [[db], [web, tool]])
+  })
+
   it('finds no image in a Compose service that is built while its variable is empty', async () => {
     const text = (more: string): string =>
       `services:\n  web:\n    image: "\${IMAGE:-}"\n${more}  db:\n    image: redis:7\n`
@@ -143,7 +160,7 @@ describe('inputs, recognised by their content', () => {
   it('takes an empty file for one without images', async () => {
     for (const text of ['', '\n', '# nothing yet\n', '---\n', '{}']) {
       const parsed = text === '{}' ? await parseText(text, { format: 'compose' }) : await parseText(text)
-      assert.deepEqual(parsed, { images: [], queries: [] }, JSON.stringify(text))
+      assert.deepEqual(parsed, { images: [], queries: [], built: [] }, JSON.stringify(text))
     }
   })
 

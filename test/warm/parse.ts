@@ -9,6 +9,7 @@ const FIXTURES = new URL('../../../test/fixtures/warm/', import.meta.url)
 export interface ParseOptions {
   readonly format?: InputFormat
   readonly env?: Environment
+  readonly ignoreBuildable?: boolean
 }
 
 /** Parses text as the file `input`. */
