@@ -5,6 +5,7 @@ import { artifactTypeOf, MAX_MANIFEST_BYTES, parseManifest } from '../oci/manife
 import { OCI_INDEX } from '../oci/media-type.js'
 import type { Reference } from '../oci/reference.js'
 import { cosignTagOf, referrersTag } from '../oci/referrer.js'
+import { parseReferrers } from '../registry/referrers-answer.js'
 import {
   inTurn,
   NOTHING,
@@ -81,7 +82,11 @@ async function describe(descriptor: Descriptor, { blobs }: PushImageDeps): Promi
   return { ...descriptor, ...(artifactType && { artifactType }), ...(annotations && { annotations }) }
 }
 
-/** Adds to what the tag lists already. Two that do so at the same time may lose an entry: the specification has no way out. */
+/**
+ * Adds to what the tag lists already. Two that do so at the same time may lose an entry: the specification has no way out. Where
+ * something else than a list stands under the tag it stays: another image, or the subject itself, on GitLab, which takes the tag
+ * for the digest. The referrers are there all the same, and are found once the registry lists them itself.
+ */
 async function listUnderTag(
   subject: Digest,
   descriptors: readonly Descriptor[],
@@ -92,6 +97,7 @@ async function listUnderTag(
   const tag = referrersTag(subject)
   await inTurn(to, deps, signal, async (own) => {
     const current = await uploads.current(to, tag, { signal: own })
+    if (current?.digest === subject) return
     const pinned = current && { registry, repository, digest: current.digest }
     const bytes = pinned && (await deps.registry.manifest(pinned, { signal: own })).bytes
     const merged = mergeReferrers(bytes, descriptors)
@@ -100,10 +106,11 @@ async function listUnderTag(
   })
 }
 
-/** Pure: the index with the descriptors in it; undefined when it has them all. What it says besides stays. */
+/** Pure: the index with the descriptors in it; undefined when it has them all, or is none. What it says besides stays. */
 function mergeReferrers(index: Uint8Array | undefined, descriptors: readonly Descriptor[]): Uint8Array | undefined {
-  const parsed = index && parseManifest(index, OCI_INDEX)
-  const listed = new Set(parsed?.kind === 'index' ? parsed.manifests.map(({ digest }) => digest) : [])
+  const current = index === undefined ? [] : parseReferrers(index)
+  if (current === undefined) return undefined
+  const listed = new Set(current.map(({ digest }) => digest))
   const missing = descriptors.filter(({ digest }) => !listed.has(digest))
   if (missing.length === 0) return undefined
   const document =

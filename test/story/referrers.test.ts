@@ -260,6 +260,24 @@ describe('a push with referrers', () => {
     })
   })
 
+  it('leaves a tag alone under which no list stands, but the image itself or another', async () => {
+    await withCache({ referrersPerPage: 10 }, async ({ cache, name }) => {
+      await cache.pull(name, { referrers: true, platforms: ['all'] })
+      const tag = referrersTag(IMAGE.root.digest)
+      for (const image of [IMAGE, COSIGN]) {
+        const target = await startRawRegistry({ uploads: {} })
+        try {
+          target.add(image, 'copy/app', tag)
+          const [result] = (await cache.push(name, { remoteName: `${target.host}/copy/app:1` })).results
+          assert.ok(result?.ok, JSON.stringify(result))
+          assert.equal(hasAll(target).tagged(tag), image.root.digest)
+        } finally {
+          await target.close()
+        }
+      }
+    })
+  })
+
   it('lists them at last when an earlier push ended before it could', async () => {
     await withCache({ referrersPerPage: 10 }, async ({ cache, name }) => {
       await cache.pull(name, { referrers: true, platforms: ['all'] })
