@@ -53,7 +53,8 @@ function byName(entries: Iterable<IndexEntry>): Map<string, IndexEntry> {
   return new Map(Array.from(entries, (entry) => [entry.reference, entry]))
 }
 
-function sameDescriptor(a: Descriptor, b: Descriptor | undefined): boolean {
+/** Whether they say the same, whatever the order of their fields. */
+export function sameDescriptor(a: Descriptor, b: Descriptor | undefined): boolean {
   return b !== undefined && a.digest === b.digest && canonical(a) === canonical(b)
 }
 

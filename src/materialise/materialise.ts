@@ -1,9 +1,9 @@
 import { HearthError, isHearthError } from '../errors.js'
 import { adopt, type IndexEntry } from '../log/decide.js'
 import type { HeldLog } from '../log/event-log.js'
-import { EMPTY_HEAD, type Head, type HearthEvent } from '../log/events.js'
+import type { Head, HearthEvent } from '../log/events.js'
 import { logCorrupt } from '../log/record.js'
-import { replay } from '../log/replay.js'
+import { baseFromLog, begunWith, sameHead } from './begun-with.js'
 import { type IndexContent, parseIndex, parseIndexFile, renderedHead, renderIndex } from './image-index.js'
 import type { IndexFile } from './index-file.js'
 
@@ -57,31 +57,10 @@ async function editsOf(
   if (sameHead(theirs.head, log.head)) return adopt({ base: ours, theirs: theirs.entries, ours })
   checkNotAhead(log.head, written)
   const base = lastWritten && parseBase(lastWritten)
-  const begun = base ? await begunWith(log, theirs, { base, written }) : await baseFromLog(log, [theirs.head, written])
+  const begun = base
+    ? await begunWith(log, theirs, { base, written, ours })
+    : await baseFromLog(log, [theirs.head, written])
   return adopt({ base: begun, theirs: theirs.entries, ours })
-}
-
-/**
- * What the tool began with. Most take no lock, so one that is slow writes what it made of an older index.json over a newer one: what
- * we have set since it does not know, and has not removed. The record for which theirs accounts tells, if the log has it. If not,
- * theirs accounts for another log, such as the one before a rebuild: then what differs from what we last wrote is taken for their
- * change, but nothing for a removal.
- */
-async function begunWith(
-  log: HeldLog,
-  { head, entries }: IndexContent,
-  { base, written }: { readonly base: readonly IndexEntry[]; readonly written: Head | undefined },
-): Promise<readonly IndexEntry[]> {
-  if (head === undefined || sameHead(written, head)) return base
-  try {
-    const then = await entriesAt(log, head)
-    if (then !== undefined) return then
-  } catch (error) {
-    // An archive that is gone keeps nobody from working: `verify` tells of it.
-    if (!isHearthError(error, 'LOG_CORRUPT')) throw error
-  }
-  const named = new Set(entries.map(({ reference }) => reference))
-  return base.filter(({ reference }) => named.has(reference))
 }
 
 function parseBase(lastWritten: Uint8Array): readonly IndexEntry[] | undefined {
@@ -92,35 +71,6 @@ function parseBase(lastWritten: Uint8Array): readonly IndexEntry[] | undefined {
     if (isHearthError(error, 'LAYOUT_INVALID')) return undefined
     throw error
   }
-}
-
-/**
- * The base when it is damaged or lost: what the log amounted to at the record for which index.json or the damaged base account.
- * When no record is known, because another tool also dropped our annotations, there is none. Then whatever differs in index.json
- * is taken as the later change, as it may be another tool's, and ours stays in the history; but no reference is removed, as those
- * that we have set since are not in there either: a removal by the other tool has to be repeated.
- */
-async function baseFromLog(log: HeldLog, heads: readonly (Head | undefined)[]): Promise<readonly IndexEntry[]> {
-  for (const head of heads) {
-    const then = head && (await entriesAt(log, head))
-    if (then !== undefined) return then
-  }
-  return []
-}
-
-/** What the log amounted to at a record; undefined when it has another one there, or none. */
-async function entriesAt(log: HeldLog, head: Head): Promise<readonly IndexEntry[] | undefined> {
-  const { position } = head
-  if (position > log.head.position || !(await holds(log, head))) return undefined
-  const { state } = await replay(log.read(0), position)
-  return parseIndexFile(renderIndex(state.references, state.head))
-}
-
-/** Before all of a long log is read for it: any tool can write any position. */
-async function holds(log: HeldLog, head: Head): Promise<boolean> {
-  if (head.position === 0) return sameHead(head, EMPTY_HEAD)
-  for await (const recorded of log.read(head.position - 1)) return sameHead(recorded, head)
-  return false
 }
 
 function parseTheirs(current: Uint8Array, lastWritten: Uint8Array | undefined): IndexContent {
@@ -141,10 +91,6 @@ function checkNotAhead(head: Head, written: Head | undefined): void {
     position: head.position,
     written: written.position,
   })
-}
-
-function sameHead(a: Head | undefined, b: Head): boolean {
-  return a?.position === b.position && a.checksum === b.checksum
 }
 
 function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {

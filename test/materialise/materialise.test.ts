@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict'
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { isHearthError } from '../../src/errors.js'
 import type { Head, HearthEvent, Recorded } from '../../src/log/events.js'
@@ -8,8 +6,7 @@ import { MemoryEventLog } from '../../src/log/memory-event-log.js'
 import { parseIndex, renderIndex } from '../../src/materialise/image-index.js'
 import { materialise } from '../../src/materialise/materialise.js'
 import { MemoryIndexFile } from '../../src/materialise/memory-index-file.js'
-import { ARCHIVE_FOLDER, LOG_POSITION, PLATFORMS, REF_NAME } from '../../src/oci/image-layout.js'
-import { aLogFolder, withLevelLog } from '../support/a-level-log.js'
+import { LOG_POSITION, PLATFORMS, REF_NAME } from '../../src/oci/image-layout.js'
 import { aDescriptorOf, aDigest, readAll, referenceRemoved, referenceSet } from '../support/a-log.js'
 
 describe('materialising', () => {
@@ -170,30 +167,6 @@ describe('materialising over what a tool made of an older index.json', () => {
     cache.edit(() => [named('add', 'added')])
     await cache.record()
     assert.deepEqual(cache.names(), ['acknowledged', 'add'])
-  })
-
-  it('finds the record in an archive, and takes no reference for removed when that is gone', async () => {
-    const root = await aLogFolder()
-    const file = new MemoryIndexFile()
-    await withLevelLog(root, async (log) => {
-      const record = (...events: readonly HearthEvent[]) =>
-        log.hold(async (held) => {
-          await held.append(events)
-          await materialise(held, file)
-          return [...(await held.references()).keys()]
-        })
-      await record(referenceSet('keep'), referenceSet('theirs'))
-      const older = new TextDecoder().decode(file.bytes)
-      await record(referenceSet('acknowledged'))
-      await log.compact(0)
-      const { manifests, ...rest } = JSON.parse(older) as { manifests: readonly Manifest[] }
-      const entries = manifests.filter((entry) => nameOf(entry) !== 'theirs')
-      file.bytes = new TextEncoder().encode(JSON.stringify({ ...rest, manifests: entries }))
-      assert.deepEqual(await record(), ['acknowledged', 'keep'])
-      await rm(join(root, ARCHIVE_FOLDER), { recursive: true })
-      file.bytes = new TextEncoder().encode(JSON.stringify({ ...rest, manifests: [named('add', 'added')] }))
-      assert.deepEqual(await record(), ['acknowledged', 'add', 'keep'])
-    })
   })
 
   it('takes no reference for removed when the log does not have the record for which it accounts', async () => {
