@@ -4,11 +4,14 @@ import { isLeaf, isListedBlob, isPartOfBundle, type ReadContent, walkImage } fro
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
 import { type ImagePlan, leavesOf, type PlannedManifest, planImage } from '../pull/plan.js'
+import { labelled } from '../pull/unlabelled.js'
 import type { Offer, OfferedImage } from './offer.js'
 
 export interface AssembleDeps {
   /** Of {@link offeredBlobs}. */
   readonly read: ReadContent
+  /** Of {@link offeredBlobs}, too. */
+  readonly offered: Pick<BlobStore, 'read'>
   /** Whether the cache has a sound blob of this size. */
   isPresent(digest: Digest, size: number): Promise<boolean>
   readonly signal?: AbortSignal
@@ -39,7 +42,7 @@ export async function assemble({ root }: OfferedImage, offer: Offer, deps: Assem
     if (await isWhole({ descriptor, parsed }, offer, deps)) found.push({ descriptor, parsed })
     else if (isRoot) throw lacks(root.digest, 'manifest')
   }
-  return planned(found, blobs)
+  return planned(await labelled(found, deps.offered), blobs)
 }
 
 /** Manifests and configs of the source, and those of the cache that it has not. */

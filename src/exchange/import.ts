@@ -55,7 +55,7 @@ export async function importOffer(
   const named = nameOffered(sorted, options)
   const plans = new Map<OfferedImage, ImagePlan>()
   for (const image of new Set(named.values())) {
-    plans.set(image, await assemble(image, offer, { ...deps, read, ...(signal && { signal }) }))
+    plans.set(image, await assemble(image, offer, { ...deps, read, offered: blobs, ...(signal && { signal }) }))
   }
   const described = await describeImages(plans, sorted.referrers, blobs)
   await refuseTaken(named, options, deps)

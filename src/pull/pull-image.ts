@@ -62,7 +62,7 @@ async function complete(
   const offline = run.request.policy === 'never'
   const { signal } = run
   const manifests = await readImage(reference, resolution, { wanted, offline, signal }, { ...run.holdings, ...run })
-  const told = wanted === 'all' ? { ...manifests, configs: NOTHING } : await tellApart(reference, manifests, run)
+  const told = await tellApart(reference, manifests, run)
   const plan = planImage(told.found, wanted, manifests.blobs)
   run.planned()
   const config = run.request.strict ? await checkPlatform(reference, plan, run) : NOTHING

@@ -5,7 +5,7 @@ import { isUnlabelled } from '../oci/manifest.js'
 import { isImageConfigType } from '../oci/media-type.js'
 import type { Platform } from '../oci/platform.js'
 import { configPlatform } from './config-platform.js'
-import type { PlannedManifest } from './plan.js'
+import { type PlannedManifest, platformName } from './plan.js'
 
 const UNKNOWN: Platform = { os: 'unknown', architecture: 'unknown' }
 
@@ -15,8 +15,8 @@ export function unlabelledConfigs(found: readonly PlannedManifest[]): readonly D
 }
 
 /**
- * What a walk met, as if the indexes had said what the configs say. Each of {@link unlabelledConfigs} is read; manifests
- * without a platform in their config, and artifacts, are for an unknown one.
+ * What a walk met, as if the indexes had said what the configs say: each of {@link unlabelledConfigs} is read. A manifest is for
+ * an unknown platform when its config names none, or one that the index names for another, and when it is an artifact's.
  * @throws HearthError BLOB_UNKNOWN, DIGEST_MISMATCH … for a config that is not there, or is damaged.
  */
 export async function labelled(
@@ -31,9 +31,12 @@ export async function labelled(
   const held = new Set(found.map(({ descriptor }) => descriptor.digest))
   return found.map(({ descriptor, parsed }) => {
     if (parsed.kind !== 'index') return { descriptor, parsed }
+    const named = new Set(parsed.manifests.flatMap(({ platform }) => (platform ? [platformName(platform)] : [])))
     const manifests = parsed.manifests.map((child) => {
       if (!held.has(child.digest) || !isUnlabelled(child, parsed)) return child
-      return { ...child, platform: platforms.get(child.digest) ?? UNKNOWN }
+      const platform = platforms.get(child.digest)
+      // What the index says of another child counts for more.
+      return { ...child, platform: platform === undefined || named.has(platformName(platform)) ? UNKNOWN : platform }
     })
     return { descriptor, parsed: { ...parsed, manifests } }
   })

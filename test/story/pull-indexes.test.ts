@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { Cache } from '../../src/api.js'
@@ -8,6 +8,7 @@ import type { PullOptions } from '../../src/call-options.js'
 import type { Descriptor } from '../../src/oci/descriptor.js'
 import { blobPath } from '../../src/oci/image-layout.js'
 import { OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST } from '../../src/oci/media-type.js'
+import type { Platform } from '../../src/oci/platform.js'
 import type { PulledImage } from '../../src/pull/report.js'
 import { BlobCollector } from '../support/blob-collector.js'
 import { type RawRegistry, startRawRegistry } from '../support/raw-registry.js'
@@ -206,8 +207,23 @@ describe('pulling an unusual', () => {
       const { name } = await serveUnlabelled(amd64 ?? {}, arm64 ?? {})
       const { platforms } = await pulled(name, { platforms: ['linux/arm64'] })
       assert.deepEqual(platforms, ['linux/arm64/v8'])
-      const both = await pulled(name, { platforms: ['linux/amd64'] })
-      assert.deepEqual(both.platforms, ['linux/amd64', 'linux/arm64/v8'])
+      const both = ['linux/amd64', 'linux/arm64/v8']
+      assert.deepEqual((await pulled(name, { platforms: ['linux/amd64'] })).platforms, both)
+      assert.deepEqual((await pulled(name, { platforms: ['all'] })).platforms, both)
+      const { images } = await cache.copy(name, { to: join(await tempDir(), 'copy') })
+      assert.deepEqual(images[0]?.platforms, both)
+    })
+
+    it('serves no platform by it that the index names for another', async () => {
+      const collector = new BlobCollector('sha256')
+      const [named, other] = [
+        await anImageOf({ ...amd64, author: 'a' }, collector),
+        await anImageOf({ ...amd64 }, collector),
+      ]
+      const name = serve(collector, await anIndex([{ ...named, platform: amd64 as Platform }, other], collector))
+      assert.deepEqual((await pulled(name, { platforms: ['all'] })).platforms, ['linux/amd64'])
+      const [entry] = JSON.parse(await readFile(join(folder, 'index.json'), 'utf8')).manifests.slice(1)
+      assert.equal(entry.digest, named.digest)
     })
 
     it('is refused before any layer when the config says something else, or nothing', async () => {
