@@ -34,6 +34,15 @@ export async function fetchReferrers(request: ReferrersRequest): Promise<readonl
   return distinctOfType(found, request.artifactType)
 }
 
+/**
+ * What a mirror lists by its referrers API; undefined without one. Its tag is not asked: what a
+ * cache has under a tag may be older than the list.
+ */
+export async function fetchMirrored(request: ReferrersRequest): Promise<readonly Descriptor[] | undefined> {
+  const found = await fromApi(request)
+  return found && distinctOfType(found, request.artifactType)
+}
+
 /** Undefined where there is no such API; that is, too, where something else answers in its place, and says that all is well. */
 async function fromApi(request: ReferrersRequest): Promise<readonly Descriptor[] | undefined> {
   const where = { host: request.endpoint.host, step: 'referrers' } as const

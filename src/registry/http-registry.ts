@@ -4,12 +4,13 @@ import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
 import type { Reference } from '../oci/reference.js'
 import { askInOrder } from './ask-in-order.js'
+import { askReferrers } from './ask-referrers.js'
 import type { Credentials } from './credentials.js'
 import { contentUrl, repositoryOf } from './endpoint-url.js'
 import { HttpAuth } from './http-auth.js'
 import type { Transport } from './http-dispatcher.js'
 import { fetchManifest, headManifest, type ManifestRequest } from './http-manifest.js'
-import { fetchReferrers } from './http-referrers.js'
+import { fetchMirrored, fetchReferrers } from './http-referrers.js'
 import { fetchTags } from './http-tags.js'
 import { HttpUploads } from './http-uploads.js'
 import { type Endpoint, endpointsFor, type Mirror } from './mirrors.js'
@@ -81,8 +82,9 @@ export class HttpRegistry implements Registry {
       digest,
       ...(artifactType !== undefined && { artifactType }),
     }
-    const ask = (endpoint: Endpoint) => fetchReferrers({ ...wanted, endpoint })
-    return await askInOrder(this.#endpointsFor(registry), ask, options)
+    const mirror = (endpoint: Endpoint) => fetchMirrored({ ...wanted, endpoint })
+    const asking = { mirror, registry: (endpoint: Endpoint) => fetchReferrers({ ...wanted, endpoint }) }
+    return await askReferrers(this.#endpointsFor(registry), asking, options)
   }
 
   async blobSources(

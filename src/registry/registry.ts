@@ -55,7 +55,8 @@ export interface Registry {
 
   /**
    * What refers to a manifest, as its registry lists it: signatures, attestations, bills of materials. Each once; pages are
-   * followed to the end. None where nobody knows of any.
+   * followed to the end. None where nobody knows of any. A mirror's list counts if there is something in it, or if the registry
+   * is out of reach.
    * @param options.artifactType only these.
    * @throws HearthError UNAUTHORIZED, DENIED, PROTOCOL_ERROR …
    */

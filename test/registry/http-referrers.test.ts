@@ -6,6 +6,7 @@ import { referrersTag } from '../../src/oci/referrer.js'
 import { aRawImage } from '../support/a-raw-image.js'
 import { anArtifact } from '../support/an-artifact.js'
 import { anImage } from '../support/an-image.js'
+import { NOBODY_LISTENS } from '../support/nobody-listens.js'
 import { type RawRegistry, type RawRegistryOptions, startRawRegistry } from '../support/raw-registry.js'
 import { respond, type Step, withHeaders } from '../support/raw-steps.js'
 import { aClient } from './support-auth.js'
@@ -130,5 +131,47 @@ describe('the referrers of a manifest', () => {
     await rejects(digests(), 'PROTOCOL_ERROR')
     registry.script({ kind: 'referrers' }, respond(403))
     await rejects(digests(), 'DENIED')
+  })
+})
+
+describe('the referrers of a manifest behind a mirror', () => {
+  async function startBoth(ofMirror: RawRegistryOptions, ofRegistry: RawRegistryOptions) {
+    const [mirror, registry] = [await startRawRegistry(ofMirror), await startRawRegistry(ofRegistry)]
+    after(() => Promise.all([mirror.close(), registry.close()]))
+    for (const one of [mirror, registry]) one.add(IMAGE, 'app', '1')
+    const ask = async (host = registry.host) => {
+      const client = aClient({}, { now: 0 }, {}, [`*=${mirror.url}`])
+      const found = await client.referrers({ registry: host, repository: 'app' }, SUBJECT)
+      return found.map(({ digest }) => digest)
+    }
+    const addAll = (to: RawRegistry) => {
+      for (const artifact of ARTIFACTS) to.add(artifact, 'app')
+    }
+    return { mirror, registry, ask, addAll }
+  }
+  const API = { referrersPerPage: 1 }
+
+  it('come from the mirror when it lists some, page after page', async () => {
+    const { mirror, registry, ask, addAll } = await startBoth(API, API)
+    addAll(mirror)
+    assert.deepEqual(await ask(), DIGESTS)
+    assert.equal(registry.requests.length, 0)
+  })
+
+  it('come from the registry when the mirror lists none, or has no such API, whatever is under its tag', async () => {
+    for (const ofMirror of [API, {}]) {
+      const { mirror, registry, ask, addAll } = await startBoth(ofMirror, API)
+      await addTag(mirror, [])
+      addAll(registry)
+      assert.deepEqual(await ask(), DIGESTS)
+    }
+  })
+
+  it('are none where the mirror lists none and the registry is out of reach, but not because nobody knows', async () => {
+    assert.deepEqual(await (await startBoth(API, API)).ask(NOBODY_LISTENS), [])
+    await rejects((await startBoth({}, API)).ask(NOBODY_LISTENS), 'CONNECTION_FAILED')
+    const { registry, ask } = await startBoth(API, API)
+    registry.alwaysRefuse({}, respond(503))
+    await rejects(ask(), 'REGISTRY_UNAVAILABLE')
   })
 })

@@ -1,6 +1,7 @@
 import type { Credential, Credentials } from '../../src/registry/credentials.js'
 import { HttpRegistry } from '../../src/registry/http-registry.js'
 import { MemoryCredentials } from '../../src/registry/memory-credentials.js'
+import { parseMirrors } from '../../src/registry/mirrors.js'
 import type { TransportOptions } from '../../src/transport.js'
 import { aManifest, startRegistry, type TestRegistry, TokenDesk, type TokenDeskOptions } from './support-registry.js'
 import { startServer, type TestServer } from './support-server.js'
@@ -27,10 +28,16 @@ export function aClient(
   known: Credentials | Record<string, Credential> = {},
   clock = { now: 0 },
   transport: Partial<TransportOptions> = {},
+  mirrors: readonly string[] = [],
 ) {
   const credentials =
     'find' in known ? (known as Credentials) : new MemoryCredentials(known as Record<string, Credential>)
-  return new HttpRegistry({ transport: aTransport(transport), credentials, monotonic: () => clock.now })
+  return new HttpRegistry({
+    transport: aTransport(transport),
+    credentials,
+    mirrors: parseMirrors(mirrors, { plainHttpHosts: [] }),
+    monotonic: () => clock.now,
+  })
 }
 
 export const authorizations = ({ heard }: TestServer): (string | undefined)[] =>
