@@ -4,7 +4,7 @@ import type { Descriptor } from '../oci/descriptor.js'
 import type { Digest } from '../oci/digest.js'
 import { isUnlabelled } from '../oci/manifest.js'
 import { isIndexType, isNondistributableType } from '../oci/media-type.js'
-import { parsePlatform, rankPlatforms } from '../oci/platform.js'
+import { rankPlatforms, readPlatform } from '../oci/platform.js'
 import { isLeaf, isPartOfBundle, type ReadContent, type WalkedNode, walkImage } from './closure.js'
 
 /** A root, and the platforms recorded as complete; none when nobody recorded any. */
@@ -82,8 +82,9 @@ function choose(
   const unlabelled = children.filter((child) => isUnlabelled(child, { manifests: children }))
   const chosen = new Set<Descriptor>()
   for (const platform of platforms) {
-    const [labelled] = rankPlatforms(parsePlatform(platform), children)
-    const best = labelled ?? unlabelled.find(({ digest }) => digest === recorded[platform]?.digest)
+    const wanted = readPlatform(platform)
+    const [labelled] = wanted === undefined ? [] : rankPlatforms(wanted, children)
+    const best = labelled ?? children.find(({ digest }) => digest === recorded[platform]?.digest)
     if (best === undefined && unlabelled.length > 0) untold.add(platform)
     if (best !== undefined) manifests.set(platform, best)
     for (const child of best === undefined ? nested : [best]) chosen.add(child)

@@ -1,4 +1,4 @@
-import { HearthError } from '../errors.js'
+import { HearthError, isHearthError } from '../errors.js'
 import { invalidField, knownFields, parseFields } from './fields.js'
 import { architectureName, isArchitecture, systemName } from './platform-names.js'
 import { quote } from './quote.js'
@@ -40,6 +40,16 @@ export function parsePlatform(text: string): Platform {
     ...(variant && { variant }),
     ...(osVersion !== undefined && { 'os.version': osVersion }),
   })
+}
+
+/** A platform's name out of a log or index.json: what another program wrote, or an image says of itself, may be none. */
+export function readPlatform(name: string): Platform | undefined {
+  try {
+    return parsePlatform(name)
+  } catch (error) {
+    if (isHearthError(error, 'PLATFORM_INVALID')) return undefined
+    throw error
+  }
 }
 
 /** The inverse of {@link parsePlatform}, in canonical form: one word of ASCII. Features have no place in it. */

@@ -1,10 +1,17 @@
 import type { BlobStore } from '../blobs/blob-store.js'
-import { HearthError, isHearthError } from '../errors.js'
+import { HearthError } from '../errors.js'
 import type { ReferenceRecord } from '../log/event-log.js'
 import type { Descriptor } from '../oci/descriptor.js'
 import type { Manifest } from '../oci/manifest.js'
 import { isImageConfigType } from '../oci/media-type.js'
-import { type HostPlatform, hostPlatform, type Platform, parsePlatform, rankPlatforms } from '../oci/platform.js'
+import {
+  type HostPlatform,
+  hostPlatform,
+  type Platform,
+  parsePlatform,
+  rankPlatforms,
+  readPlatform,
+} from '../oci/platform.js'
 import { formatReference, type Reference } from '../oci/reference.js'
 import { configPlatform, readConfigPlatform } from './config-platform.js'
 import { type Fetched, fetchLeaves, NOTHING } from './leaves.js'
@@ -34,16 +41,6 @@ export function withKnownPlatforms(
   const served = known.platforms.flatMap((name) => readPlatform(name) ?? [])
   for (const platform of [...wanted, ...served]) all.set(platformName(platform), platform)
   return [...all.values()]
-}
-
-/** What another program wrote into index.json may be no platform at all. */
-function readPlatform(name: string): Platform | undefined {
-  try {
-    return parsePlatform(name)
-  } catch (error) {
-    if (isHearthError(error, 'PLATFORM_INVALID')) return undefined
-    throw error
-  }
 }
 
 /**

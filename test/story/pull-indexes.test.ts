@@ -145,6 +145,14 @@ describe('pulling an index', () => {
       return { name: site.serve(collector, await anIndexOf([...images, attestation], collector)), images }
     }
 
+    it('may name a platform that nobody can ask for', async () => {
+      const collector = new BlobCollector('sha256')
+      const platform = { os: 'amd64', architecture: 'x', variant: 'y' }
+      const image = { ...(await anImageOf(platform, collector)), platform }
+      const name = site.serve(collector, await anIndexOf([image], collector))
+      assert.deepEqual((await site.pulled(name, { platforms: ['all'] })).platforms, ['amd64/x/y'])
+    })
+
     it('serves a platform by an image whose config says so', async () => {
       const { name, images } = await serveUnlabelled(amd64 ?? {})
       assert.deepEqual((await site.pulled(name, { platforms: ['linux/amd64'] })).platforms, ['linux/amd64'])
