@@ -188,6 +188,20 @@ describe('Recorder', () => {
       assert.deepEqual(materialised, [1, 4, 7])
     })
 
+    it('takes no more than a twentieth of the time when there is much to write', async () => {
+      recorder = open({
+        materialise: async ({ head }) => {
+          now += 100
+          materialised.push(head.position)
+        },
+      })
+      for (const at of [0, 500, 2099, 2100, 2101]) {
+        now = Math.max(now, at)
+        await setReference(`at-${at}`)
+      }
+      assert.deepEqual(materialised, [1, 4])
+    })
+
     it('is brought up to date by flush, once', async () => {
       await setReference('a')
       await setReference('b')
