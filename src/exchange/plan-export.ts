@@ -2,10 +2,10 @@ import type { BlobStore, Leases } from '../blobs/blob-store.js'
 import { fromFailure, HearthError } from '../errors.js'
 import { contentReader, isLeaf, isListedBlob, isPartOfBundle, walkImage } from '../inventory/closure.js'
 import { type Descriptor, distinct } from '../oci/descriptor.js'
-import { MAX_MANIFEST_BYTES, type Manifest } from '../oci/manifest.js'
+import type { Manifest } from '../oci/manifest.js'
 import { isImageConfigType } from '../oci/media-type.js'
-import { type Platform, parsePlatformObject, rankPlatforms } from '../oci/platform.js'
-import { parseStrictJson } from '../oci/strict-json.js'
+import { type Platform, rankPlatforms } from '../oci/platform.js'
+import { readConfigPlatform } from '../pull/config-platform.js'
 import { leavesOf, type PlannedManifest, planImage, platformName, selectChildren } from '../pull/plan.js'
 import { labelled } from '../pull/unlabelled.js'
 import type { ExportedImage, PlatformImage } from './exported-image.js'
@@ -100,9 +100,8 @@ function chosenOf(found: readonly PlannedManifest[], absent: readonly Descriptor
 /** A plain image says in its config what it was made for. */
 async function checkPlainPlatform({ config }: Manifest, wanted: Platform, { blobs }: PlanExportDeps): Promise<void> {
   if (!isImageConfigType(config.mediaType)) return
-  const bytes = await blobs.read(config.digest, { maxBytes: MAX_MANIFEST_BYTES })
-  const platform = parsePlatformObject(parseStrictJson(bytes, { what: `config ${config.digest}` }), 'config')
-  if (platform.os === 'unknown' || rankPlatforms(wanted, [{ platform }]).length > 0) return
+  const platform = await readConfigPlatform(config, blobs)
+  if (platform === undefined || rankPlatforms(wanted, [{ platform }]).length > 0) return
   const [expected, actual] = [platformName(wanted), platformName(platform)]
   throw new HearthError('PLATFORM_UNKNOWN', `the image was made for ${actual}, not for ${expected}`, {
     expected,
