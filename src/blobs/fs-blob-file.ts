@@ -25,8 +25,7 @@ export function statBlob(path: string): BlobStat | undefined {
       const stat = lstatSync(path, { throwIfNoEntry: false })
       return stat?.isFile() ? { size: stat.size, mtimeMs: stat.mtimeMs } : undefined
     } catch (error) {
-      if (hasCode(error, ...ABSENT)) return undefined
-      throw error
+      return absent(error)
     }
   })
 }
@@ -75,16 +74,15 @@ function openSyncIfAny(path: string): number | undefined {
   try {
     return openSync(path, READING)
   } catch (error) {
-    if (hasCode(error, ...ABSENT)) return undefined
-    throw error
+    return absent(error)
   }
 }
 
-async function openIfAny(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path, READING)
-  } catch (error) {
-    if (hasCode(error, ...ABSENT)) return undefined
-    throw error
-  }
+function openIfAny(path: string): Promise<FileHandle | undefined> {
+  return open(path, READING).catch(absent)
+}
+
+/** Nothing, where the refusal says that there is no such file. */
+function absent(error: unknown): undefined {
+  if (!hasCode(error, ...ABSENT)) throw error
 }
