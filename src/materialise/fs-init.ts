@@ -48,7 +48,7 @@ const MAX_SMALL_BYTES = 64 * 1024
 export async function openOrInit(path: string, options: InitOptions): Promise<CacheFormat> {
   const root = resolve(path)
   await keepPrivate(join(root, HEARTH_FOLDER))
-  await checkBlobFolders(root)
+  checkBlobFolders(root)
   const format = await readFormat(root)
   if (format !== undefined) return format
   await checkLayout(root)
