@@ -33,6 +33,7 @@ const REDRAW_EVERY_MS = 100
 /** Characters collected before a stream of lines is written: one system call for each line would dominate. */
 const WRITE_CHARACTERS = 65_536
 
+/** By then, all that a command needs is loaded. */
 const LONG_MS = 1000
 
 let output: OutputOptions = { json: false, quiet: false, verbose: false, progress: 'auto' }
@@ -48,7 +49,7 @@ process.stdout.on('error', () => {})
 process.stderr.on('error', () => {})
 
 // Whoever runs for long: the old generation may double before it is looked through, where V8 would let 15 MB that are in use become
-// 60. A pull of 1,000 images peaks at 162 MiB instead of 192 (medians of 3, in a time that differs less than the runs do). Not at
+// 60. A pull of 1,000 images peaks at 163 MiB instead of 194 (medians of 3, in a time that differs less than the runs do). Not at
 // once: V8's compiled forms, those of Node's own modules too, count only for the flags that they were made with.
 setTimeout(
   () => void import('node:v8').then((v8) => v8.setFlagsFromString('--heap-growing-percent=100')),
