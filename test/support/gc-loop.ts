@@ -13,16 +13,17 @@ const BUDGETS: readonly ReclaimOptions[] = [{}, { keepBytes: 0 }, {}, { keepByte
 /**
  * Collects garbage in a cache again and again, as fast as `everyMs` allows, until the signal; this process against all those that
  * use the cache. Rejects when one collection fails, whatever the reason.
+ * @param options.aborted asked before each collection, with what there was so far.
  */
 export async function collectUntil(
   path: string,
-  { aborted }: { aborted(): boolean },
+  { aborted }: { aborted(soFar: Collected): boolean },
   everyMs = 100,
 ): Promise<Collected> {
   const cache = await openCache({ path, env: {} })
   let [runs, removedBlobs, evicted] = [0, 0, 0]
   try {
-    while (!aborted()) {
+    while (!aborted({ runs, removedBlobs, evicted })) {
       const report = await cache.reclaim(BUDGETS[runs % BUDGETS.length])
       runs += 1
       removedBlobs += report.removedBlobs
